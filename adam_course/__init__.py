@@ -1,0 +1,94 @@
+"""A course on the Adam optimizer in which every claim is a test.
+
+Importing it loads NumPy and nothing heavier; what draws is loaded on first use.
+"""
+
+from importlib import import_module
+
+from adam_course.averages import debias, ema, half_life
+from adam_course.claims import ClaimError, claim
+from adam_course.descent import Trajectory, minimize, replay
+from adam_course.landscapes import (
+    LANDSCAPES,
+    Landscape,
+    beale,
+    bowl,
+    himmelblau,
+    quadratic,
+    rosenbrock,
+    saddle,
+    styblinski_tang,
+)
+from adam_course.optimizer import Optimizer
+from adam_course.optimizers import (
+    OPTIMIZERS,
+    AdaGrad,
+    Adam,
+    AdaMax,
+    AdamW,
+    AMSGrad,
+    GradientDescent,
+    Momentum,
+    NAdam,
+    Nesterov,
+    RAdam,
+    RMSProp,
+    SignDescent,
+)
+
+__version__ = "0.1.0"
+
+# Names that need more than NumPy, and the module each is loaded from on first use.
+_LAZY = {
+    "label_line": "plotting",
+    "plot_contour": "plotting",
+    "plot_loss": "plotting",
+    "plot_trajectory": "plotting",
+    "style_of": "plotting",
+    "use_style": "plotting",
+}
+
+__all__ = [
+    "LANDSCAPES",
+    "OPTIMIZERS",
+    "AMSGrad",
+    "AdaGrad",
+    "AdaMax",
+    "Adam",
+    "AdamW",
+    "ClaimError",
+    "GradientDescent",
+    "Landscape",
+    "Momentum",
+    "NAdam",
+    "Nesterov",
+    "Optimizer",
+    "RAdam",
+    "RMSProp",
+    "SignDescent",
+    "Trajectory",
+    "beale",
+    "bowl",
+    "claim",
+    "debias",
+    "ema",
+    "half_life",
+    "himmelblau",
+    "minimize",
+    "quadratic",
+    "replay",
+    "rosenbrock",
+    "saddle",
+    "styblinski_tang",
+    *_LAZY,
+]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(import_module(f"adam_course.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'adam_course' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,184 @@
+"""Claims: sentences of the course that a cell measures and holds.
+
+A claim is a sentence, a measured value, the value it is expected to have, and a
+tolerance.  The number in the sentence is filled in from the expected value, so
+the two cannot drift apart; a measured value outside its tolerance stops the
+notebook.
+"""
+
+import html
+import sys
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+
+class ClaimError(AssertionError):
+    """A claim that does not hold."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim that holds: what `claim` shows and a page of claims collects.
+
+    `measured` is rounded to six significant digits: it is for reading, and
+    differs in its last digits between processors.
+    """
+
+    sentence: str
+    measured: float | tuple
+    expected: float | tuple
+    tolerance: str
+    source: str
+
+    def __str__(self):
+        return f"✓ {self.sentence} [{self.tolerance}; {self.source}]"
+
+    def _repr_html_(self):
+        return (
+            '<div class="claim"><span class="claim-mark" role="img" aria-label="holds">✓</span> '
+            f"{html.escape(self.sentence, quote=False)} "
+            f'<small class="claim-basis">{html.escape(self.tolerance, quote=False)}; '
+            f"{html.escape(self.source, quote=False)}</small></div>"
+        )
+
+
+def claim(
+    sentence,
+    measured,
+    expected=None,
+    *,
+    rel=0.0,
+    abs=0.0,
+    at_least=None,
+    at_most=None,
+    source="measured here",
+):
+    """State a sentence, check it, and show one line that reads like it.
+
+    Parameters
+    ----------
+    sentence : str
+        With a format field, such as ``{}`` or ``{:.2f}``, for each expected number
+        (or bound): they are filled in from there.
+    measured : number, sequence of numbers, or bool
+        What the code gave.
+    expected : like measured
+        What it should be; omitted for a bool, which should be True.
+    rel, abs : float, default 0
+        Tolerances, relative to the expected value and absolute; the larger one
+        counts.  Without either the values must be equal.
+    at_least, at_most : number
+        Bounds to hold in place of an expected value: either one, or both.
+    source : str
+        Where the expected value comes from: "derived", a paper's equation, or
+        "measured here".
+
+    Returns
+    -------
+    None
+        In a notebook the claim is displayed, elsewhere it is printed.  What is
+        shown has no digit of the measured value in it, so that it is the same on
+        every processor; the value itself goes into the output's metadata.
+
+    Raises
+    ------
+    ClaimError
+        If it does not hold; the message has the measured and the expected value.
+    ValueError
+        If there is nothing to hold: no expected value and no bound for a number.
+
+    Examples
+    --------
+    >>> claim("The diagonal of a unit square is {:.3f} long", 2**0.5, 1.41421, rel=1e-5,
+    ...       source="derived")
+    ✓ The diagonal of a unit square is 1.414 long [within 0.001 %; derived]
+    >>> claim("A hundred tosses gave at most {} heads", 48, at_most=60)
+    ✓ A hundred tosses gave at most 60 heads [at most 60; measured here]
+    >>> claim("Two and two are {}", 2 + 2, 5)
+    Traceback (most recent call last):
+    adam_course.claims.ClaimError: Two and two are 5: measured 4, expected 5 (exactly)
+    """
+    values = np.asarray(measured)
+    if at_least is not None or at_most is not None:
+        if expected is not None:
+            raise ValueError("a claim has an expected value or bounds, not both")
+        _check_tolerance(at_least=at_least, at_most=at_most)
+        lower = -np.inf if at_least is None else at_least
+        upper = np.inf if at_most is None else at_most
+        bounds = [bound for bound in (at_least, at_most) if bound is not None]
+        tolerance = " and ".join(
+            f"{words} {bound:g}"
+            for words, bound in (("at least", at_least), ("at most", at_most))
+            if bound is not None
+        )
+        holds = bool(((values >= lower) & (values <= upper)).all()) and values.size > 0
+        expected = tuple(bounds) if len(bounds) > 1 else bounds[0]
+    else:
+        if expected is None:
+            if values.dtype.kind != "b" or values.ndim:
+                raise ValueError(
+                    f"a claim about {measured!r} needs an expected value, at_least or at_most"
+                )
+            expected = True
+        _check_tolerance(rel=rel, abs=abs)
+        target = np.asarray(expected)
+        tolerance = _tolerance(rel, abs)
+        same_shape = values.shape == target.shape and values.size > 0
+        holds = same_shape and _close(values, target, rel, abs)
+        bounds = np.ravel(expected).tolist() if expected is not True else []
+    text = sentence.format(*bounds)
+    if not holds:
+        raise ClaimError(
+            f"{text}: measured {_plain(measured)}, expected {_plain(expected)} ({tolerance})"
+        )
+    _show(Claim(text, _rounded(measured), _rounded(expected), tolerance, source))
+
+
+def _close(values, target, rel, abs):
+    if values.dtype.kind not in "biuf" or target.dtype.kind not in "biuf":
+        return bool((values == target).all())
+    values, target = values.astype(float), target.astype(float)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(values - target) <= np.maximum(abs, rel * np.abs(target))
+    return bool((near | (values == target)).all())
+
+
+def _check_tolerance(**numbers):
+    for name, value in numbers.items():
+        if value is not None and not np.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value!r}")
+        if name in ("rel", "abs") and value < 0:
+            raise ValueError(f"{name} must be at least 0, got {value!r}")
+
+
+def _tolerance(rel, abs):
+    parts = [f"within {100 * rel:g} %"] if rel else []
+    parts += [f"± {abs:g}"] if abs else []
+    return " or ".join(parts) or "exactly"
+
+
+def _plain(value):
+    """A value as Python would write it, without NumPy's type names."""
+    return np.asarray(value).tolist()
+
+
+def _rounded(value):
+    def six_digits(number):
+        return float(f"{number:.6g}") if isinstance(number, float) else number
+
+    value = _plain(value)
+    return (
+        [six_digits(number) for number in value] if isinstance(value, list) else six_digits(value)
+    )
+
+
+def _show(held):
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        print(held)
+        return
+    from IPython.display import display
+
+    data = {"text/plain": str(held), "text/html": held._repr_html_()}
+    display(data, raw=True, metadata={"adam_course": {"claim": asdict(held)}})

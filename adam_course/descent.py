@@ -1,0 +1,352 @@
+"""Running an optimizer: `minimize`, `replay`, and the `Trajectory` they return.
+
+There is one loop, `_descend`; everything that descends in the course goes
+through it, whether one run or ten thousand side by side.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adam_course.landscapes import Landscape
+from adam_course.optimizer import Optimizer
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """All that happened in a run, one row a step; row 0 is the start.
+
+    Attributes
+    ----------
+    optimizer : Optimizer
+    t : array (rows,) of int
+        The step each row was recorded after; 0, 1, 2, ... unless thinned.
+    x : array (rows, ..., d)
+        The parameters.
+    loss : array (rows, ...) or None
+        The objective at x; infinite from where a run has diverged.  None after `replay`.
+    gradient : array (rows − 1, ..., d)
+        The gradient at x, in every row but the last.
+    state : NamedTuple of arrays (rows, ...)
+        The optimizer's state, stacked: ``path.state.m[t]`` is m after step t.
+    diverged_at : array (...) of int
+        The row's step at which loss or gradient ceased to be finite; −1 for never.
+    stopped : str or None
+        Why the run ended before its time.
+
+    Derived from these: `m_hat`, `v_hat`, `effective_rate` (one row for each step
+    taken), `step`, `first_below`.
+    """
+
+    optimizer: Optimizer
+    t: np.ndarray
+    x: np.ndarray
+    loss: np.ndarray | None
+    gradient: np.ndarray
+    state: tuple
+    diverged_at: np.ndarray
+    stopped: str | None = None
+
+    @property
+    def step(self):
+        """x_t − x_{t-1} for each step t: array (rows − 1, ..., d).
+
+        Raises ValueError on a thinned trajectory, in which single steps are lost.
+        """
+        if len(self.t) > 1 and (np.diff(self.t) != 1).any():
+            raise ValueError("step needs a trajectory with every step recorded (record=1)")
+        with np.errstate(invalid="ignore"):
+            return np.diff(self.x, axis=0)
+
+    @property
+    def m_hat(self):
+        """The corrected mean of gradients after each step: array (rows − 1, ..., d)."""
+        return self._derive("m_hat")
+
+    @property
+    def v_hat(self):
+        """The (corrected) mean of squared gradients after each step: array (rows − 1, ..., d)."""
+        return self._derive("v_hat")
+
+    @property
+    def effective_rate(self):
+        """What each coordinate's (mean) gradient was multiplied by: array (rows − 1, ..., d)."""
+        return self._derive("effective_rate")
+
+    def first_below(self, loss):
+        """The number of steps after which the loss was first below `loss`.
+
+        Returns
+        -------
+        int or float, or array (...) of float
+            Infinity for a run that never was.
+        """
+        if self.loss is None:
+            raise ValueError("first_below needs a trajectory with a loss; a replay has none")
+        below = self.loss < loss
+        first = np.where(below.any(axis=0), self.t[below.argmax(axis=0)], np.inf)
+        if first.ndim:
+            return first
+        return int(first) if np.isfinite(first) else float(first)
+
+    def _derive(self, name):
+        method = getattr(self.optimizer, name, None)
+        if method is None:
+            raise AttributeError(f"{type(self.optimizer).__name__} has no {name}")
+        taken = self.state._make(rows[1:] for rows in self.state)
+        t = taken.t.reshape(-1, *[1] * (self.x.ndim - 1))  # to line up with (rows, ..., d)
+        with np.errstate(all="ignore"):
+            rows = method(taken._replace(t=t))
+        return np.broadcast_to(rows, self.x[1:].shape).astype(self.x.dtype)
+
+    def __repr__(self):
+        runs = int(np.prod(self.x.shape[1:-1])) if self.x.ndim > 2 else 1
+        text = f"<Trajectory of {self.optimizer}: {self.t[-1]} steps"
+        text += f", {runs} runs" if runs > 1 else ""
+        if self.loss is not None and self.loss.ndim == 1:
+            text += f", loss {self.loss[0]:.4g} to {self.loss[-1]:.4g}"
+        return text + (f"; {self.stopped}>" if self.stopped else ">")
+
+
+def minimize(
+    objective, optimizer, start=None, steps=1000, *, gradient=None, record=1, progress=False
+):
+    """Descend an objective with an optimizer.
+
+    Parameters
+    ----------
+    objective : Landscape, or function of x (..., d) to (...)
+        Called on one point, or, when hyperparameters or start are arrays of runs,
+        on all runs at once.
+    optimizer : Optimizer
+        Its hyperparameters may be arrays of shape (..., 1): then every setting is a
+        run of its own, bitwise equal to the run it would be alone.
+    start : point or array (..., d)
+        Default: the landscape's own start.
+    steps : int, at least 0
+    gradient : function of x (..., d) to (..., d)
+        Needed where `objective` is not a Landscape.  May be noisy.
+    record : int, at least 1
+        Keep every `record`-th step, and the last.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Trajectory
+        A run whose loss or gradient is no longer finite stands still from there,
+        its loss infinite; when all have diverged, or on an interrupt (Ctrl-C),
+        what was done so far is returned with the reason in `stopped`.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument: a missing start or gradient, shapes that do not match.
+
+    Examples
+    --------
+    >>> from adam_course import Adam, bowl, minimize
+    >>> path = minimize(bowl, Adam(learning_rate=0.1), start=(8, -7), steps=1000)
+    >>> path.first_below(1e-6)
+    216
+    >>> import numpy as np
+    >>> rates = np.array([[0.01], [0.1], [1.0]])
+    >>> minimize(bowl, Adam(learning_rate=rates), start=(8, -7), steps=3000).first_below(1e-6)
+    array([2581.,  216.,  145.])
+    """
+    _check_optimizer(optimizer)
+    if isinstance(objective, Landscape):
+        start = objective.start if start is None else start
+        gradient = objective.gradient if gradient is None else gradient
+    if not callable(objective):
+        raise ValueError(f"objective must be a Landscape or a function, got {objective!r}")
+    if gradient is None:
+        raise ValueError("gradient must be given, unless objective is a Landscape")
+    if not callable(gradient):
+        raise ValueError(f"gradient must be a function, got {gradient!r}")
+    if start is None:
+        raise ValueError("start must be given, unless objective is a Landscape")
+    x = _start(start, optimizer)
+    steps, record = _whole("steps", steps, 0), _whole("record", record, 1)
+
+    def loss_at(x):
+        return _shaped("objective", objective(x), x, x.shape[:-1], float)
+
+    def gradient_at(x):
+        return _shaped("gradient", gradient(x), x, x.shape, x.dtype)
+
+    return _descend(optimizer, x, steps, record, progress, gradient_at, loss_at)
+
+
+def replay(optimizer, gradients, start=0.0):
+    """Feed an optimizer a fixed sequence of gradients, whatever x does.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    gradients : array (steps, ..., d) or (steps,)
+    start : like one gradient
+        Default: zeros.
+
+    Returns
+    -------
+    Trajectory
+        With `loss` None.
+
+    Raises
+    ------
+    ValueError
+        If the gradients are not finite or do not have the shape of the start.
+
+    Examples
+    --------
+    >>> from adam_course import Adam, replay
+    >>> path = replay(Adam(learning_rate=1.0), [1e-3, 1e-3, 1e-3])
+    >>> path.x.round(4)
+    array([ 0., -1., -2., -3.])
+    """
+    _check_optimizer(optimizer)
+    try:
+        gradients = np.asarray(gradients, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"gradients must be an array of numbers, got {gradients!r}") from None
+    if gradients.ndim == 0:
+        raise ValueError(f"gradients must be a sequence, one entry a step, got {gradients!r}")
+    if not np.isfinite(gradients).all():
+        first = int(np.argwhere(~np.isfinite(gradients))[0, 0])
+        raise ValueError(f"gradients must be finite, got {gradients[first]} at step {first + 1}")
+    shape = gradients.shape[1:]
+    try:
+        x = _start(np.broadcast_to(np.asarray(start, dtype=float), shape), optimizer)
+    except ValueError:
+        raise ValueError(
+            f"start must have the shape of one gradient, {shape}, got {np.shape(start)}"
+        ) from None
+    sequence = iter(gradients)
+
+    def gradient_at(x):
+        return np.broadcast_to(next(sequence), x.shape).copy()
+
+    return _descend(optimizer, x, len(gradients), 1, False, gradient_at)
+
+
+def _check_optimizer(optimizer):
+    if not isinstance(optimizer, Optimizer):
+        raise ValueError(f"optimizer must be an Optimizer such as Adam(), got {optimizer!r}")
+
+
+def _start(start, optimizer):
+    """The start as an array with a row for every setting of the hyperparameters."""
+    if isinstance(start, np.ndarray | np.generic) and start.dtype.kind == "f":
+        x = np.asarray(start)
+    else:
+        try:
+            x = np.asarray(start, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError(f"start must be a point (d numbers), got {start!r}") from None
+    if not np.isfinite(x).all():
+        raise ValueError(f"start must be finite, got {start!r}")
+    try:
+        shape = np.broadcast_shapes(optimizer.batch_shape, x.shape)
+    except ValueError:
+        raise ValueError(
+            f"start of shape {x.shape} does not fit hyperparameters of shape "
+            f"{optimizer.batch_shape}, which must be (..., 1)"
+        ) from None
+    return np.broadcast_to(x, shape).copy()
+
+
+def _shaped(name, value, x, shape, dtype):
+    """What a reader's function returned, copied (it may reuse its array), if its shape is right."""
+    value = np.array(value, dtype=dtype)
+    if value.shape != shape:
+        raise ValueError(
+            f"{name} must return shape {shape} for x of shape {x.shape}, got shape {value.shape}"
+        )
+    return value
+
+
+def _whole(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
+    """The loop.  `gradient_at(x)` is called once a step, `loss_at(x)` once more, for the end."""
+    state = optimizer.start(x)
+    diverged_at = np.full(x.shape[:-1], -1)
+    lost = diverged_at >= 0
+    rows, stopped = [], None
+    bar = _bar(steps) if progress else None
+    try:
+        with np.errstate(all="ignore"):
+            for t in range(steps + 1):
+                x = _frozen(x)
+                loss, g, finite = _look(x, t < steps, gradient_at, loss_at)
+                if finite is not None:
+                    diverged_at = np.where((diverged_at < 0) & ~finite, t, diverged_at)
+                    lost = diverged_at >= 0
+                if lost.any():
+                    loss = None if loss is None else np.where(lost, np.inf, loss)
+                    stopped = f"diverged at step {t}" if lost.all() else None
+                if t % record == 0 or t == steps or stopped:
+                    rows.append((t, x, loss, g, state))
+                if t == steps or stopped:
+                    break
+                new, state = optimizer.update(x, g, state)
+                x = np.where(lost[..., None] if x.ndim else lost, x, new) if lost.any() else new
+                if bar:
+                    bar.update()
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        stopped = f"interrupted at step {t}"
+    finally:
+        if bar:
+            bar.close()
+    return _trajectory(optimizer, rows, diverged_at, stopped)
+
+
+def _look(x, wants_gradient, gradient_at, loss_at):
+    """Loss and gradient at x, and for each run whether both are finite (None: all are)."""
+    try:
+        loss = loss_at(x) if loss_at else None
+        g = gradient_at(x) if wants_gradient else None
+    except OverflowError:  # Python's floats raise where NumPy's become infinite
+        loss = np.full(x.shape[:-1], np.inf) if loss_at else None
+        g = np.full(x.shape, np.nan)
+    good_loss = np.isfinite(0.0 if loss is None else loss)
+    good_g = np.isfinite(0.0 if g is None else g)
+    if good_loss.all() and good_g.all():
+        return loss, g, None
+    return loss, g, good_loss & (good_g.all(axis=-1) if good_g.ndim else good_g)
+
+
+def _frozen(x):
+    """x as an array that a reader's objective cannot change by mistake."""
+    x = np.asarray(x)
+    x.flags.writeable = False
+    return x
+
+
+def _bar(steps):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=steps, unit="step", leave=False)
+
+
+def _trajectory(optimizer, rows, diverged_at, stopped):
+    t, x, loss, gradient, state = zip(*rows)
+    x = np.stack(x)
+    taken = gradient[: len(rows) - 1]
+    return Trajectory(
+        optimizer=optimizer,
+        t=np.array(t),
+        x=x,
+        loss=None if loss[0] is None else np.stack(loss),
+        gradient=np.stack(taken) if taken else x[:0],
+        state=state[0]._make(np.stack(field) for field in zip(*state)),
+        diverged_at=diverged_at if diverged_at.ndim else int(diverged_at),
+        stopped=stopped,
+    )
