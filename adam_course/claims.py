@@ -126,7 +126,7 @@ def claim(
         tolerance = _tolerance(rel, abs)
         same_shape = values.shape == target.shape and values.size > 0
         holds = same_shape and _close(values, target, rel, abs)
-        bounds = np.ravel(expected).tolist() if expected is not True else []
+        bounds = [] if expected is True else _fields(expected)
     text = sentence.format(*bounds)
     if not holds:
         raise ClaimError(
@@ -161,6 +161,13 @@ def _tolerance(rel, abs):
 def _plain(value):
     """A value as Python would write it, without NumPy's type names."""
     return np.asarray(value).tolist()
+
+
+def _fields(expected):
+    """The expected numbers one by one, whole numbers staying whole beside floats."""
+    if isinstance(expected, list | tuple):
+        return [_plain(number) for number in expected]
+    return np.ravel(expected).tolist()
 
 
 def _rounded(value):

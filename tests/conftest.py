@@ -1,0 +1,16 @@
+"""What every test module shares: one thread, no display, and the same examples every time."""
+
+import os
+
+# Before anything loads NumPy, torch or Matplotlib.  With one thread torch adds numbers
+# in one order only, and is faster on arrays as small as these.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MPLBACKEND"] = "Agg"
+
+from hypothesis import settings
+
+# derandomize: the same examples in every run, so that a failure is everyone's failure.
+settings.register_profile("course", derandomize=True, deadline=None, database=None)
+settings.load_profile("course")
