@@ -125,7 +125,9 @@ def minimize(
         Default: the landscape's own start.
     steps : int, at least 0
     gradient : function of x (..., d) to (..., d)
-        Needed where `objective` is not a Landscape.  May be noisy.
+        Needed where `objective` is not a Landscape.  May be noisy.  If it has a
+        method ``at_step(x, t)``, that is called in its place, with t = 1, 2, ...: its
+        noise can then be the same in every run.
     record : int, at least 1
         Keep every `record`-th step, and the last.
     progress : bool
@@ -172,8 +174,10 @@ def minimize(
     def loss_at(x):
         return _shaped("objective", objective(x), x, x.shape[:-1], float)
 
-    def gradient_at(x):
-        return _shaped("gradient", gradient(x), x, x.shape, x.dtype)
+    at_step = getattr(gradient, "at_step", None) or (lambda x, t: gradient(x))
+
+    def gradient_at(x, t):
+        return _shaped("gradient", at_step(x, t), x, x.shape, x.dtype)
 
     return _descend(optimizer, x, steps, record, progress, gradient_at, loss_at)
 
@@ -222,10 +226,9 @@ def replay(optimizer, gradients, start=0.0):
         raise ValueError(
             f"start must have the shape of one gradient, {shape}, got {np.shape(start)}"
         ) from None
-    sequence = iter(gradients)
 
-    def gradient_at(x):
-        return np.broadcast_to(next(sequence), x.shape).copy()
+    def gradient_at(x, t):
+        return np.broadcast_to(gradients[t - 1], x.shape).copy()
 
     return _descend(optimizer, x, len(gradients), 1, False, gradient_at)
 
@@ -273,7 +276,7 @@ def _whole(name, value, least):
 
 
 def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
-    """The loop.  `gradient_at(x)` is called once a step, `loss_at(x)` once more, for the end."""
+    """The loop.  `gradient_at(x, t)` gives step t its gradient; `loss_at(x)` is called at the end too."""
     state = optimizer.start(x)
     diverged_at = np.full(x.shape[:-1], -1)
     lost = diverged_at >= 0
@@ -283,7 +286,7 @@ def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
         with np.errstate(all="ignore"):
             for t in range(steps + 1):
                 x = _frozen(x)
-                loss, g, finite = _look(x, t < steps, gradient_at, loss_at)
+                loss, g, finite = _look(x, t + 1 if t < steps else None, gradient_at, loss_at)
                 if finite is not None:
                     diverged_at = np.where((diverged_at < 0) & ~finite, t, diverged_at)
                     lost = diverged_at >= 0
@@ -308,11 +311,11 @@ def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
     return _trajectory(optimizer, rows, diverged_at, stopped)
 
 
-def _look(x, wants_gradient, gradient_at, loss_at):
+def _look(x, step, gradient_at, loss_at):
     """Loss and gradient at x, and for each run whether both are finite (None: all are)."""
     try:
         loss = loss_at(x) if loss_at else None
-        g = gradient_at(x) if wants_gradient else None
+        g = gradient_at(x, step) if step else None
     except OverflowError:  # Python's floats raise where NumPy's become infinite
         loss = np.full(x.shape[:-1], np.inf) if loss_at else None
         g = np.full(x.shape, np.nan)
