@@ -276,7 +276,7 @@ def _whole(name, value, least):
 
 
 def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
-    """The loop.  `gradient_at(x, t)` gives step t its gradient; `loss_at(x)` is called at the end too."""
+    """The loop: `gradient_at(x, t)` gives step t its gradient, `loss_at(x)` the loss."""
     state = optimizer.start(x)
     diverged_at = np.full(x.shape[:-1], -1)
     lost = diverged_at >= 0
