@@ -12,5 +12,5 @@ os.environ["MPLBACKEND"] = "Agg"
 from hypothesis import settings
 
 # derandomize: the same examples in every run, so that a failure is everyone's failure.
-settings.register_profile("course", derandomize=True, deadline=None, database=None)
+settings.register_profile("course", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.load_profile("course")

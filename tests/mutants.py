@@ -275,4 +275,6 @@ class DecayAfterStep(AdamW):
 
 
 WRONG_ADAMS = {mutant.__name__: mutant for mutant in WrongAdam.__subclasses__()}
-WRONG_ADAMWS = {mutant.__name__: mutant for mutant in (CoupledDecay, DecayWithoutRate, DecayAfterStep)}
+WRONG_ADAMWS = {
+    mutant.__name__: mutant for mutant in (CoupledDecay, DecayWithoutRate, DecayAfterStep)
+}

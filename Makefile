@@ -1,0 +1,67 @@
+# The Adam course.  On a machine with Python 3.11 or newer and make: `make book`, `make test`.
+
+PYTHON ?= python3
+NOTEBOOKS ?=
+PORT ?= 8000
+
+BIN := .venv/bin
+READY := .venv/.ready
+BUILT := _build/.built
+
+# One thread: two busy threads on two cores are many times slower, and one is reproducible.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+# What the book is made of.
+SOURCES := $(shell find book -type f -not -path '*/.*' -not -name '*.pyc') _config.yml _toc.yml
+
+.PHONY: help book test lint lab serve notebooks lock clean
+.DELETE_ON_ERROR:
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1):" \
+	    "try make PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Sphinx does not repeat a warning for a page that has not changed, so after a failed
+# build its memory is thrown away: the next one fails again until the cause is gone.
+$(BUILT): $(READY) $(SOURCES)
+	@rm -f $@
+	@$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
+	@touch $@
+
+book: $(BUILT)  ## build the book to _build/html, warnings being errors
+	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
+
+lint: $(READY)  ## style of the Python code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: lint $(BUILT)  ## everything: unit tests, doctests, notebooks, figures, the book, the browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile \
+	  --doctest-modules --nbval --nbval-current-env --nbval-cell-timeout 60 \
+	  --nbval-sanitize-with tests/sanitize.cfg \
+	  adam_course book tests
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab book
+
+serve: $(BUILT)  ## serve the built book on this machine: make serve PORT=8000
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+notebooks: $(READY)  ## run and store every notebook: make notebooks NOTEBOOKS=book/02_algorithm.ipynb
+	$(BIN)/python tools/notebooks.py $(NOTEBOOKS)
+
+lock: $(READY)  ## pin in requirements.txt what pyproject.toml asks for
+	$(BIN)/uv pip compile pyproject.toml --output-file requirements.txt --upgrade
+
+clean:  ## remove what was built, keep the environment
+	rm -rf _build

@@ -1,0 +1,130 @@
+"""The stored form of every notebook, and the bones of every chapter, without running it."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools.notebooks import ROOT, chapters, faults
+from tools.outputs import claims, pictures
+
+CHAPTERS = chapters()
+
+# What a chapter has, in this order: a name, and the pattern that finds it.
+BONES = (
+    ("title", r"^# \S"),
+    ("what you will be able to do", r"^\*\*You will be able to\*\*$"),
+    ("minutes and slide", r"^\*About \d+ minutes to read\. It mirrors slide \d+, .+\*$"),
+    ("something to predict", r"^### Predict"),
+    ("something to turn", r"^## Turn it$"),
+    ("claims", r"^## Claims$"),
+    ("exercises", r"^## Exercises$"),
+    ("a first exercise", r"^### \d+\.1 "),
+    ("from slide to chapter", r"^## From slide to chapter$"),
+    ("where to read on", r"^## Read on$"),
+)
+
+# What makes a notebook's outputs differ from run to run, or need what is not there.
+FORBIDDEN = {
+    "a shell command": r"^\s*[!%]\s*\w",
+    "a semicolon to hide an output, which nbval does not honour": r";\s*$",
+    "clear_output": r"\bclear_output\b",
+    "interact": r"\binteract(ive|_manual|ive_output)?\(",
+    "an unseeded generator": r"default_rng\(\)|np\.random\.(rand|randn|normal|uniform)\(",
+    "a path of one machine": r"['\"](/home/|/Users/|/root/|[A-Z]:\\)",
+    "a download": r"\burlopen\b|\brequests\.|\bhttps?://",
+}
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_every_notebook_is_in_the_table_of_contents():
+    assert {path.name for path in CHAPTERS} == {path.name for path in ROOT.glob("book/*.ipynb")}
+    assert CHAPTERS
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_is_stored_as_it_ran(path):
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_is_small_enough_to_load(path):
+    assert path.stat().st_size < 2_500_000
+
+
+def test_has_the_bones_of_a_chapter(notebook):
+    lines = "\n".join(
+        cell.source for cell in notebook.cells if cell.cell_type == "markdown"
+    ).splitlines()
+    at = -1
+    for name, pattern in BONES:
+        found = [number for number, line in enumerate(lines) if re.search(pattern, line)]
+        assert found, f"the chapter has no {name} ({pattern})"
+        later = [number for number in found if number > at]
+        assert later, f"{name} stands before what should precede it"
+        at = later[0]
+
+
+def test_says_what_every_figure_shows(notebook):
+    texts = []
+    for cell in code_cells(notebook):
+        if not pictures(cell.outputs):
+            continue
+        text = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        assert len(text) >= 80, f"too little to see by: {text!r} at\n{cell.source[:200]}"
+        texts.append(text)
+    assert texts, "a chapter without a figure"
+    assert len(set(texts)) == len(texts), "two figures share their words"
+
+
+def test_has_nothing_that_differs_from_run_to_run(notebook):
+    for cell in code_cells(notebook):
+        for line in cell.source.splitlines():
+            code = line.split("#")[0]
+            for name, pattern in FORBIDDEN.items():
+                assert not re.search(pattern, code), f"{name}: {line}"
+        for output in cell.outputs:
+            shown = json.dumps(output.get("data", {}).get("text/plain", output.get("text", "")))
+            assert not re.search(r"0x[0-9a-f]{6,}", shown), f"an address: {shown[:200]}"
+
+
+def test_claims_are_folded(notebook):
+    held = [cell for cell in code_cells(notebook) if claims(cell.outputs)]
+    assert held, "a chapter without a claim"
+    for cell in held:
+        tags = cell.metadata.get("tags", [])
+        assert "hide-input" in tags or "hide-cell" in tags, f"not folded:\n{cell.source[:200]}"
+        assert cell.metadata.get("jupyter", {}).get("source_hidden"), "not folded in JupyterLab"
+
+
+def test_every_claim_in_the_code_was_shown(notebook):
+    for cell in code_cells(notebook):
+        called = len(re.findall(r"^claim\(", cell.source, flags=re.MULTILINE))
+        assert len(claims(cell.outputs)) >= called
+
+
+def test_exercises_are_two_to_four_each_with_a_solution(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    exercises = re.findall(r"^### (\d+\.\d+) ", text, flags=re.MULTILINE)
+    assert 2 <= len(exercises) <= 4
+    folded = [cell for cell in code_cells(notebook) if "hide-cell" in cell.metadata.get("tags", [])]
+    assert len(folded) + text.count("<details>") >= len(exercises)
+    for cell in folded:
+        assert cell.metadata["mystnb"]["code_prompt_show"].startswith("Show")
+
+
+def test_links_to_files_that_are_there(notebook):
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
+                assert (Path(ROOT / "book") / target).exists(), target
