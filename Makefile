@@ -41,9 +41,12 @@ $(BUILT): $(READY) $(SOURCES)
 book: $(BUILT)  ## build the book to _build/html, warnings being errors
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
 
+# A page shows 80 columns of code before it has to be scrolled.
 lint: $(READY)  ## style of the Python code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --line-length 79 book/*.ipynb
+	$(BIN)/ruff format --check --line-length 79 book/*.ipynb
 
 test: lint $(BUILT)  ## everything: unit tests, doctests, notebooks, figures, the book, the browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile \

@@ -106,10 +106,12 @@ def half_life(beta):
 
 
 def power(beta, t):
-    """β^t, by the same arithmetic whether beta is one number or ten thousand.
+    """β^t, by the same arithmetic on every processor, for one number or ten thousand.
 
-    Python's ``**`` and NumPy's vectorised one may differ in the last bit, and
-    then a sweep would not be bitwise equal to the single runs it stands for.
+    NumPy's vectorised power may differ from Python's ``**`` in the last bit, and from
+    processor to processor.  Then a sweep would not be bitwise equal to the single runs
+    it stands for, and RAdam, which subtracts nearly equal numbers, would lose two more
+    digits.  So this is Python's, element by element.
 
     Parameters
     ----------
@@ -125,8 +127,14 @@ def power(beta, t):
     >>> power(0.5, 3)
     0.125
     """
+    if np.ndim(beta) == np.ndim(t) == 0:
+        return float(beta) ** float(t)
     exponent = np.asarray(t, dtype=float) if np.ndim(t) else float(t)
-    return plain(np.power(beta, exponent))
+    powers = _POWER(np.asarray(beta, dtype=float), exponent).astype(float)
+    return powers.view(type(beta)) if isinstance(beta, np.ndarray) else powers
+
+
+_POWER = np.frompyfunc(pow, 2, 1)
 
 
 def plain(value):

@@ -7,9 +7,12 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-os.environ["MPLBACKEND"] = "Agg"
 
+import matplotlib
 from hypothesis import settings
+
+# Not by MPLBACKEND, which the notebooks' kernels would inherit and lose their figures.
+matplotlib.use("agg")
 
 # derandomize: the same examples in every run, so that a failure is everyone's failure.
 settings.register_profile("course", derandomize=True, deadline=None, database=None, max_examples=50)

@@ -834,7 +834,7 @@ def test_replay_does_not_change_the_gradients_it_is_given():
             r"^start of shape \(3, 2\) does not fit hyperparameters of shape \(2, 1\)",
         ),
     ],
-    ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
 def test_bad_arguments_of_minimize_are_refused_by_name(arguments, match):
     with pytest.raises(ValueError, match=match):
