@@ -13,8 +13,9 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-# What the book is made of.
-SOURCES := $(shell find book -type f -not -path '*/.*' -not -name '*.pyc') _config.yml _toc.yml
+# What the book is made of: its pages, and what stands around every page.
+PAGES := $(shell find book -maxdepth 1 -type f -not -name '.*')
+FRAME := $(shell find book/_ext book/_static -type f -not -name '*.pyc') _config.yml _toc.yml
 
 .PHONY: help book test lint lab serve notebooks lock clean
 .DELETE_ON_ERROR:
@@ -31,9 +32,15 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Sphinx does not see a change in its extensions or in static files: begin anew.
+_build/.frame: $(READY) $(FRAME)
+	@rm -rf _build
+	@mkdir _build
+	@touch $@
+
 # Sphinx does not repeat a warning for a page that has not changed, so after a failed
 # build its memory is thrown away: the next one fails again until the cause is gone.
-$(BUILT): $(READY) $(SOURCES)
+$(BUILT): _build/.frame $(PAGES)
 	@rm -f $@
 	@$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@touch $@

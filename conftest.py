@@ -16,6 +16,9 @@ from tools.outputs import claim_difference, picture_difference, pictures
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+# Two of the tests' conftest.py have one module name, and none has a doctest.
+collect_ignore_glob = ["*/conftest.py"]
+
 DIFFERENCES = Path(__file__).parent / "_build" / "figures"
 
 

@@ -129,9 +129,10 @@ def power(beta, t):
     """
     if np.ndim(beta) == np.ndim(t) == 0:
         return float(beta) ** float(t)
-    exponent = np.asarray(t, dtype=float) if np.ndim(t) else float(t)
+    exponent = np.asarray(t, dtype=float)
     powers = _POWER(np.asarray(beta, dtype=float), exponent).astype(float)
-    return powers.view(type(beta)) if isinstance(beta, np.ndarray) else powers
+    kind = type(beta) if isinstance(beta, np.ndarray) else type(t)
+    return powers.view(kind) if issubclass(kind, np.ndarray) else powers
 
 
 _POWER = np.frompyfunc(pow, 2, 1)

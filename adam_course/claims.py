@@ -7,6 +7,7 @@ notebook.
 """
 
 import html
+import math
 import sys
 from dataclasses import asdict, dataclass
 
@@ -26,8 +27,8 @@ class Claim:
     """
 
     sentence: str
-    measured: float | tuple
-    expected: float | tuple
+    measured: float | list | str
+    expected: float | list | str
     tolerance: str
     source: str
 
@@ -86,7 +87,8 @@ def claim(
     ClaimError
         If it does not hold; the message has the measured and the expected value.
     ValueError
-        If there is nothing to hold: no expected value and no bound for a number.
+        If there is nothing to hold (no expected value and no bound for a number), or a
+        tolerance beside bounds.
 
     Examples
     --------
@@ -103,6 +105,8 @@ def claim(
     if at_least is not None or at_most is not None:
         if expected is not None:
             raise ValueError("a claim has an expected value or bounds, not both")
+        if rel or abs:
+            raise ValueError(f"rel and abs need an expected value, got rel={rel!r}, abs={abs!r}")
         _check_tolerance(at_least=at_least, at_most=at_most)
         lower = -np.inf if at_least is None else at_least
         upper = np.inf if at_most is None else at_most
@@ -136,12 +140,13 @@ def claim(
 
 
 def _close(values, target, rel, abs):
-    if values.dtype.kind not in "biuf" or target.dtype.kind not in "biuf":
-        return bool((values == target).all())
+    numbers = values.dtype.kind in "biuf" and target.dtype.kind in "biuf"
+    if not numbers or not (rel or abs):
+        return values.tolist() == target.tolist()  # as Python does: whole numbers exactly
     values, target = values.astype(float), target.astype(float)
     with np.errstate(invalid="ignore"):
         near = np.abs(values - target) <= np.maximum(abs, rel * np.abs(target))
-    return bool((near | (values == target)).all())
+    return bool((near & np.isfinite(target) | (values == target)).all())
 
 
 def _check_tolerance(**numbers):
@@ -166,18 +171,18 @@ def _plain(value):
 def _fields(expected):
     """The expected numbers one by one, whole numbers staying whole beside floats."""
     if isinstance(expected, list | tuple):
-        return [_plain(number) for number in expected]
+        return [number for part in expected for number in _fields(part)]
     return np.ravel(expected).tolist()
 
 
 def _rounded(value):
-    def six_digits(number):
-        return float(f"{number:.6g}") if isinstance(number, float) else number
-
+    """For the metadata: six digits, and in words what JSON has no number for."""
     value = _plain(value)
-    return (
-        [six_digits(number) for number in value] if isinstance(value, list) else six_digits(value)
-    )
+    if isinstance(value, list):
+        return [_rounded(number) for number in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+    return value
 
 
 def _show(held):

@@ -221,10 +221,18 @@ def replay(optimizer, gradients, start=0.0):
         raise ValueError(f"gradients must be finite, got {gradients[first]} at step {first + 1}")
     shape = gradients.shape[1:]
     try:
-        x = _start(np.broadcast_to(np.asarray(start, dtype=float), shape), optimizer)
+        np.broadcast_shapes(optimizer.batch_shape, shape)
     except ValueError:
         raise ValueError(
-            f"start must have the shape of one gradient, {shape}, got {np.shape(start)}"
+            f"gradients of shape {shape} a step do not fit hyperparameters of shape "
+            f"{optimizer.batch_shape}"
+        ) from None
+    x = _point(start)
+    try:
+        x = _start(np.broadcast_to(x.astype(float), shape), optimizer)
+    except ValueError:
+        raise ValueError(
+            f"start must have the shape of one gradient, {shape}, got {x.shape}"
         ) from None
 
     def gradient_at(x, t):
@@ -238,17 +246,24 @@ def _check_optimizer(optimizer):
         raise ValueError(f"optimizer must be an Optimizer such as Adam(), got {optimizer!r}")
 
 
-def _start(start, optimizer):
-    """The start as an array with a row for every setting of the hyperparameters."""
-    if isinstance(start, np.ndarray | np.generic) and start.dtype.kind == "f":
+def _point(start):
+    """The start as an array of floats, finite, in its own precision."""
+    try:
         x = np.asarray(start)
-    else:
-        try:
-            x = np.asarray(start, dtype=float)
-        except (TypeError, ValueError):
-            raise ValueError(f"start must be a point (d numbers), got {start!r}") from None
+    except ValueError:  # a ragged list
+        raise ValueError(f"start must be a point (d numbers), got {start!r}") from None
+    if x.dtype.kind not in "iuf":
+        raise ValueError(f"start must be a point (d numbers), got {start!r}")
+    if x.dtype.kind != "f":
+        x = x.astype(float)  # whole numbers are fine as a place to start
     if not np.isfinite(x).all():
         raise ValueError(f"start must be finite, got {start!r}")
+    return x
+
+
+def _start(start, optimizer):
+    """The start as an array with a row for every setting of the hyperparameters."""
+    x = _point(start)
     try:
         shape = np.broadcast_shapes(optimizer.batch_shape, x.shape)
     except ValueError:
@@ -261,6 +276,8 @@ def _start(start, optimizer):
 
 def _shaped(name, value, x, shape, dtype):
     """What a reader's function returned, copied (it may reuse its array), if its shape is right."""
+    if value is None:
+        raise ValueError(f"{name} must return shape {shape} for x of shape {x.shape}, got None")
     value = np.array(value, dtype=dtype)
     if value.shape != shape:
         raise ValueError(
@@ -293,8 +310,9 @@ def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
                 if lost.any():
                     loss = None if loss is None else np.where(lost, np.inf, loss)
                     stopped = f"diverged at step {t}" if lost.all() else None
+                latest = (t, x, loss, g, state)
                 if t % record == 0 or t == steps or stopped:
-                    rows.append((t, x, loss, g, state))
+                    rows.append(latest)
                 if t == steps or stopped:
                     break
                 new, state = optimizer.update(x, g, state)
@@ -305,6 +323,8 @@ def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
         if not rows:
             raise
         stopped = f"interrupted at step {t}"
+        if rows[-1][0] != latest[0]:
+            rows.append(latest)
     finally:
         if bar:
             bar.close()

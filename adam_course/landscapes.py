@@ -7,8 +7,10 @@ function may differ in the last bit): their arithmetic is the same in every
 language, and a point's value does not depend on how many points stand beside it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 
@@ -71,7 +73,7 @@ class Landscape:
                 f"x must have {wanted} coordinates in its last axis for the {self.name} "
                 f"landscape, got shape {x.shape}"
             )
-        return x
+        return np.ascontiguousarray(x)  # sums must not depend on the layout in memory
 
 
 def _planar(value, slope):
@@ -88,6 +90,10 @@ def _planar(value, slope):
 
 def _square(x):
     return x * x
+
+
+def _is_finite(number):
+    return isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number)
 
 
 def quadratic(condition=1.0, rotation=0.0, d=2):
@@ -120,16 +126,17 @@ def quadratic(condition=1.0, rotation=0.0, d=2):
     >>> narrow([4.0, -3.0]), narrow.gradient([4.0, -3.0])
     (106.0, array([  8., -60.]))
     """
-    if not (np.isfinite(condition) and condition >= 1):
+    if not (_is_finite(condition) and condition >= 1):
         raise ValueError(f"condition must be finite and at least 1, got {condition!r}")
-    if not np.isfinite(rotation):
+    if not _is_finite(rotation):
         raise ValueError(f"rotation must be a finite angle in degrees, got {rotation!r}")
-    if not (isinstance(d, int) and d >= 1):
+    if not (isinstance(d, int) and not isinstance(d, bool) and d >= 1):
         raise ValueError(f"d must be a whole number of at least 1, got {d!r}")
     if rotation and d != 2:
         raise ValueError(f"rotation needs d = 2, got rotation={rotation!r} with d={d!r}")
     curvatures = np.geomspace(1.0, condition, d)
-    cos, sin = np.cos(np.radians(rotation)), np.sin(np.radians(rotation))
+    # Python's floats, so that they adopt the precision of the points.
+    cos, sin = math.cos(math.radians(rotation)), math.sin(math.radians(rotation))
 
     def turned(x, sin):
         if not rotation:

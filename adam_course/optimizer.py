@@ -45,6 +45,12 @@ class Optimizer:
     def __post_init__(self):
         for name, value in self.hyperparameters.items():
             object.__setattr__(self, name, check(name, value))
+        shapes = {name: np.shape(value) for name, value in self.hyperparameters.items()}
+        try:
+            np.broadcast_shapes(*shapes.values())
+        except ValueError:
+            arrays = ", ".join(f"{name} {shape}" for name, shape in shapes.items() if shape)
+            raise ValueError(f"hyperparameters must have shapes that fit, got {arrays}") from None
 
     @property
     def hyperparameters(self):
@@ -154,10 +160,19 @@ class Optimizer:
 
     def __hash__(self):
         values = self.hyperparameters.values()
-        return hash((type(self), *(np.asarray(value).tobytes() for value in values)))
+        # Adding 0.0 makes one zero of the two, which compare equal.
+        return hash((type(self), *((np.asarray(value) + 0.0).tobytes() for value in values)))
+
+    def __reduce__(self):
+        # Copied and unpickled through the constructor, so that arrays stay read-only.
+        return type(self), tuple(self.hyperparameters.values())
 
     def _check_batch(self, label, leaf):
-        if self.batch_shape and np.broadcast_shapes(self.batch_shape, leaf.shape) != leaf.shape:
+        try:
+            fits = np.broadcast_shapes(self.batch_shape, leaf.shape) == leaf.shape
+        except ValueError:
+            fits = False
+        if not fits:
             raise ValueError(
                 f"{label} has shape {leaf.shape}, but the hyperparameters are arrays of shape "
                 f"{self.batch_shape}: give each setting its own row of parameters "
@@ -220,11 +235,17 @@ def _array(label, value):
                 f"step to a whole number; got {_short(value)}"
             )
         array = np.asarray(value)
-    else:
+    elif isinstance(value, int | float | list | tuple):
         try:
-            array = np.asarray(value, dtype=float)  # Python's own numbers are never cut
-        except (TypeError, ValueError):
+            array = np.asarray(value)
+        except ValueError:  # a ragged list
             raise ValueError(f"{label} must be made of real numbers, got {value!r}") from None
+        if array.dtype.kind in "iu":
+            array = array.astype(float)  # Python's own numbers are never cut
+    else:
+        raise ValueError(
+            f"{label} must be a number, a list, an array or a dict of these, got {value!r}"
+        )
     if array.dtype.kind != "f":
         raise ValueError(f"{label} must be made of real numbers, got {_short(value)}")
     return array
@@ -265,5 +286,5 @@ def _like(x, leaves):
     if isinstance(x, np.generic):
         return leaf
     if isinstance(x, list | tuple):
-        return type(x)(leaf.tolist())
+        return getattr(x, "_make", type(x))(leaf.tolist())
     return float(leaf)

@@ -446,7 +446,8 @@ class NAdam(Adam):
     State = NAdamState
 
     def start(self, x):
-        return NAdamState(0, np.zeros_like(x), np.zeros_like(x), 1.0)
+        one = plain(np.ones_like(self.mu(1)))  # an array where the momentum is one
+        return NAdamState(0, np.zeros_like(x), np.zeros_like(x), one)
 
     def mu(self, t):
         """The momentum coefficient of step t, β₁ (1 − 0.96^{t ψ} / 2)."""

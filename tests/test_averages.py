@@ -132,7 +132,6 @@ def test_power_of_weak_arrays_is_weak():
     assert (np.ones(1, np.float32) * power(weak, 3)).dtype == np.float32
 
 
-@pytest.mark.xfail(reason="an exponent that is an array is made strong", strict=True)
 def test_power_with_a_weak_exponent_is_weak():
     weak = check("momentum_decay", [[0.5], [0.9]])
     assert type(power(0.96, 3 * weak)) is WeakArray

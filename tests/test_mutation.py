@@ -141,6 +141,7 @@ EQUIVALENT = {
     "RAdam.rectification: rho > 5 -> rho >= 5": (
         "ρ_t is 5 exactly for no float64 beta2 at any t that is tried here or met in use"
     ),
+    "NAdam.start: 1 -> 2": "of mu(1) only the shape is taken",
 }
 
 

@@ -72,4 +72,6 @@ def _number(value):
 
 
 def _flat(value):
-    return list(value) if isinstance(value, list | tuple) else [value]
+    if isinstance(value, list | tuple):
+        return [number for part in value for number in _flat(part)]
+    return [value]

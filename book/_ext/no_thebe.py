@@ -15,6 +15,14 @@ def disconnect(app, config):
         ]
 
 
+def forget_stylesheet(app, pagename, templatename, context, doctree):
+    """Leave out its stylesheet too, which it names before it can be disconnected."""
+    context["css_files"] = [
+        sheet for sheet in context["css_files"] if "sphinx-thebe" not in str(sheet)
+    ]
+
+
 def setup(app):
     app.connect("config-inited", disconnect, priority=EARLY)
+    app.connect("html-page-context", forget_stylesheet)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
