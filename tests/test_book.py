@@ -120,30 +120,31 @@ def test_shows_what_the_notebook_stores(path):
     assert {file.stat().st_size for file in shown} == stored
 
 
+@pytest.fixture(scope="module")
+def small_book(tmp_path_factory):
+    """A copy of the project with two pages, one of which warns."""
+    copy = tmp_path_factory.mktemp("project")
+    for name in ("_config.yml", "Makefile", "requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy)
+    shutil.copytree(ROOT / "book" / "_ext", copy / "book" / "_ext")
+    shutil.copytree(ROOT / "book" / "_static", copy / "book" / "_static")
+    shutil.copy(ROOT / "book" / "references.bib", copy / "book")
+    (copy / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nparts:\n  - chapters:\n      - file: book/page\n"
+    )
+    (copy / "book" / "index.md").write_text("# Book\n\nA page.\n")
+    # The environment is this one: the set-up has nothing to do.
+    environment = Path(sys.prefix)
+    (copy / ".venv").symlink_to(environment)
+    ready = environment / ".ready"
+    if ready.exists():
+        for name in ("requirements.txt", "pyproject.toml"):
+            shutil.copystat(ROOT / name, copy / name)
+    return copy
+
+
 class TestWarnings:
     """A warning fails the build, and fails it again."""
-
-    @pytest.fixture(scope="class")
-    def small_book(self, tmp_path_factory):
-        """A copy of the project with two pages, one of which warns."""
-        copy = tmp_path_factory.mktemp("project")
-        for name in ("_config.yml", "Makefile", "requirements.txt", "pyproject.toml"):
-            shutil.copy(ROOT / name, copy)
-        shutil.copytree(ROOT / "book" / "_ext", copy / "book" / "_ext")
-        shutil.copytree(ROOT / "book" / "_static", copy / "book" / "_static")
-        shutil.copy(ROOT / "book" / "references.bib", copy / "book")
-        (copy / "_toc.yml").write_text(
-            "format: jb-book\nroot: book/index\nparts:\n  - chapters:\n      - file: book/page\n"
-        )
-        (copy / "book" / "index.md").write_text("# Book\n\nA page.\n")
-        # The environment is this one: the set-up has nothing to do.
-        environment = Path(sys.prefix)
-        (copy / ".venv").symlink_to(environment)
-        ready = environment / ".ready"
-        if ready.exists():
-            for name in ("requirements.txt", "pyproject.toml"):
-                shutil.copystat(ROOT / name, copy / name)
-        return copy
 
     def build(self, book):
         return subprocess.run(
