@@ -2,35 +2,16 @@
 
 Every function draws on axes it is given and returns the artists it made; none
 calls show.  A rule has the same colour, line and marker in every figure of the
-course (`STYLES`), so that no figure depends on colour alone.
+course (`styles.STYLES`), so that no figure depends on colour alone.
 """
-
-from itertools import cycle
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
-from adam_course.optimizers import OPTIMIZERS
+from adam_course.styles import COLOURS, FAINT, INK, STYLES
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart, darkened where
-# a thin line on white would be too pale.
-COLOURS = ("#0072B2", "#D55E00", "#007A5A", "#B5478B", "#B07A00", "#2B2B2B", "#3A8FC7")
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-
-INK = "#2B2B2B"
-FAINT = "#8A8A8A"
 CONTOUR = LinearSegmentedColormap.from_list("contour", ["#5B6C7D", "#C9D3DC"])
-
-_STORY = ("Adam", "GradientDescent", "Momentum", "RMSProp", "AdaGrad", "SignDescent", "Nesterov")
-_ORDER = (*_STORY, *(name for name in OPTIMIZERS if name not in _STORY))
-
-# How each rule is drawn: keyword arguments of Axes.plot.
-STYLES = {
-    name: {"color": colour, "linestyle": line, "marker": marker}
-    for name, colour, line, marker in zip(_ORDER, cycle(COLOURS), cycle(LINES), cycle(MARKERS))
-}
 
 
 def use_style():

@@ -126,7 +126,8 @@ ARROWS = {
     "optimizer": {"hyperparameters"},
     "optimizers": {"averages", "optimizer"},
     "descent": {"landscapes", "optimizer"},
-    "plotting": {"optimizers", "landscapes", "descent"},
+    "styles": {"optimizers"},
+    "plotting": {"styles", "landscapes", "descent"},
 }
 
 # Who may import what from outside, beyond NumPy and the standard library; of these, what is

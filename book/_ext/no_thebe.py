@@ -17,9 +17,8 @@ def disconnect(app, config):
 
 def forget_stylesheet(app, pagename, templatename, context, doctree):
     """Leave out its stylesheet too, which it names before it can be disconnected."""
-    context["css_files"] = [
-        sheet for sheet in context["css_files"] if "sphinx-thebe" not in str(sheet)
-    ]
+    sheets = context["css_files"]
+    sheets[:] = [sheet for sheet in sheets if "sphinx-thebe" not in str(sheet.filename)]
 
 
 def setup(app):
