@@ -19,6 +19,7 @@ from adam_course.landscapes import (
     saddle,
     styblinski_tang,
 )
+from adam_course.noise import NoisyGradient
 from adam_course.optimizer import Optimizer
 from adam_course.optimizers import (
     OPTIMIZERS,
@@ -62,6 +63,7 @@ __all__ = [
     "Momentum",
     "NAdam",
     "Nesterov",
+    "NoisyGradient",
     "Optimizer",
     "RAdam",
     "RMSProp",

@@ -29,6 +29,9 @@ METADATA = {
 }
 # What a cell may say about itself; all else comes and goes with the program that saved it.
 CELL_METADATA = {"tags", "mystnb", "jupyter"}
+# A live widget has a new number in every run, and without its kernel nothing to show; what
+# it leaves besides, as HTML, is kept.
+WIDGET = "application/vnd.jupyter.widget-view+json"
 TIMEOUT = 60  # seconds a cell may take, here and in the tests
 
 
@@ -51,7 +54,7 @@ def say_the_same(stored, computed):
                 {
                     kind: data
                     for kind, data in output.get("data", {}).items()
-                    if kind not in ("image/png", "application/vnd.jupyter.widget-view+json")
+                    if kind not in ("image/png", WIDGET)
                 },
             )
             for output in coalesce_streams(outputs)
@@ -82,6 +85,7 @@ def normalise(notebook, stored):
         for output in outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
+            output.get("data", {}).pop(WIDGET, None)
         old = before.get(cell.id)
         same = old is not None and old.outputs and say_the_same(old.outputs, outputs)
         cell.outputs = old.outputs if same else outputs

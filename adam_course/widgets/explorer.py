@@ -10,7 +10,7 @@ from adam_course.landscapes import LANDSCAPES, quadratic
 from adam_course.noise import NoisyGradient
 from adam_course.optimizers import OPTIMIZERS
 from adam_course.widgets.assets import OFFERED, landscape_data, module, style
-from adam_course.widgets.live import Live, Number, described
+from adam_course.widgets.live import Live, Number, Numbers, described
 
 SHARED = ("learning_rate", "momentum", "beta1", "beta2", "epsilon", "weight_decay")
 
@@ -60,7 +60,7 @@ class Explorer(Live):
     --------
     >>> explorer = Explorer(landscape="rosenbrock", rules=["Adam"], steps=1000)
     >>> explorer
-    Explorer(landscape='rosenbrock', rules=['Adam'], start=[-1.5, 2.0], steps=1000)
+    Explorer(landscape='rosenbrock', rules=['Adam'], steps=1000)
     >>> explorer.paths()["Adam"].first_below(1e-3)
     638
     """
@@ -84,7 +84,7 @@ class Explorer(Live):
     sparsity = described(Number(KIND, "sparsity", 0.0))
     seed = described(Number(KIND, "seed", 0))
     steps = described(Number(KIND, "steps", 100))
-    start = described(traitlets.List(Number(KIND, "start", 0.0), minlen=2, maxlen=2))
+    start = described(Numbers(KIND, "start", least=2, most=2))
     step = described(Number(KIND, "step", 0))
     caption = described(traitlets.Unicode(""))
 
@@ -123,9 +123,23 @@ class Explorer(Live):
                     raise traitlets.TraitError(f"settings[{rule!r}]: {error}") from None
         return proposal["value"]
 
+    def __init__(self, **traits):
+        self._start_is_given = "start" in traits
+        super().__init__(**traits)
+        self._start_is_given = False
+
+    def set_state(self, sync_data):
+        # A front end that changes the landscape says itself where to start.
+        self._start_is_given = True
+        try:
+            super().set_state(sync_data)
+        finally:
+            self._start_is_given = False
+
     @traitlets.observe("landscape")
     def _start_where_it_is_good(self, change):
-        self.start = self._own_start()
+        if not self._start_is_given:
+            self.start = self._own_start()
 
     def optimizers(self):
         """The rules that race, with the hyperparameters they have here: a dict by name."""

@@ -60,7 +60,7 @@ class Live(anywidget.AnyWidget):
         changed = ", ".join(
             f"{name}={value!r}"
             for name, value in self.state.items()
-            if value != self.traits()[name].default() and name != "caption"
+            if value != self.trait_defaults(name) and name != "caption"
         )
         return f"{type(self).__name__}({changed})"
 
@@ -82,6 +82,20 @@ class Number(traitlets.TraitType):
                 f"{self.label} must be {kind} from {self.low:g} to {self.high:g}, got {value!r}"
             )
         return int(value) if self.whole else float(value)
+
+
+class Numbers(Number):
+    """A list of such numbers, with at least `least` and at most `most` of them."""
+
+    def __init__(self, kind, name, least, most, **kwargs):
+        super().__init__(kind, name, traitlets.Undefined, **kwargs)
+        self.least, self.most = least, most
+
+    def validate(self, obj, value):
+        if not isinstance(value, list | tuple) or not self.least <= len(value) <= self.most:
+            count = self.most if self.least == self.most else f"{self.least} to {self.most}"
+            raise traitlets.TraitError(f"{self.label} must be {count} numbers, got {value!r}")
+        return [super(Numbers, self).validate(obj, number) for number in value]
 
 
 def described(trait):

@@ -7,7 +7,7 @@ import traitlets
 from adam_course.descent import replay
 from adam_course.optimizers import Adam
 from adam_course.widgets.assets import module, style
-from adam_course.widgets.live import Live, Number, described
+from adam_course.widgets.live import Live, Number, Numbers, described
 
 
 class Microscope(Live):
@@ -45,7 +45,7 @@ class Microscope(Live):
     _esm = module(KIND)
     _css = style()
 
-    gradients = described(traitlets.List(Number(KIND, "gradients", 0.0), minlen=1, maxlen=200))
+    gradients = described(Numbers(KIND, "gradients", least=1, most=200))
     learning_rate = described(Number(KIND, "learning_rate", 1.0))
     beta1 = described(Number(KIND, "beta1", 0.9))
     beta2 = described(Number(KIND, "beta2", 0.999))

@@ -558,8 +558,8 @@ class _Lines(_Canvas):
         ]
         return _encoded(self.canvas), f"; last {what}: {last}", ", ".join(lost)
 
-    def _wanted(self, runs, logarithmic):
-        """The room that runs need: (first, last) step, (low, high) of the heights' scale."""
+    def _reach(self, runs, logarithmic):
+        """What runs reach: (0, last step), and (low, high) on the heights' scale."""
         heights = np.concatenate([run.heights for run in runs.values()])
         if logarithmic:
             heights = np.log10(heights[heights > 1e-300])
@@ -570,25 +570,24 @@ class _Lines(_Canvas):
             # A run that diverges leaves through the top, and does not flatten the others.
             first = max(run.heights[0] for run in runs.values())
             high = min(high, max(low, math.log10(first) + 6)) if first > 1e-300 else high
-        margin = 0.05 * (high - low) or 0.5 * (abs(high) or 1.0)
-        end = max(run.end for run in runs.values()) or 1
-        return (-0.02 * end, 1.02 * end), (low - margin, high + margin)
+        return (0, max(run.end for run in runs.values())), (low, high)
 
     def _fits(self, runs):
         """Whether runs are neither outside the standing axes nor lost in them."""
         if self._logarithmic and any((run.heights < 0).any() for run in runs.values()):
             return False
-        return all(
-            low <= wanted[0] and wanted[1] <= high and wanted[1] - wanted[0] >= (high - low) / 4
-            for wanted, (low, high) in zip(self._wanted(runs, self._logarithmic), self._limits)
-        )
+        for reach, (low, high) in zip(self._reach(runs, self._logarithmic), self._limits):
+            inside = low <= reach[0] and reach[1] <= high
+            if not inside or _is_lost(reach, low, high):
+                return False
+        return True
 
     def _build(self, runs, looks):
         """Draw all but the lines, and keep it."""
         logarithmic = all(run.logarithmic for run in runs.values())
-        limits = self._wanted(runs, logarithmic)
+        limits = [_padded(reach) for reach in self._reach(runs, logarithmic)]
         if self._limits and logarithmic == self._logarithmic:
-            limits = tuple(map(_joined, self._limits, limits))
+            limits = list(map(_joined, self._limits, self._reach(runs, logarithmic)))
         with mpl.rc_context():
             use_style()
             self.figure.clear()
@@ -599,14 +598,16 @@ class _Lines(_Canvas):
                 plot = self.figure.add_subplot()
             above = self._landscape is not None and self._landscape.minimum != 0
             what = next(iter(runs.values())).what + (" above its minimum" if above else "")
+            edges = limits[1]
             plot.set(xlabel="step", ylabel=what, xlim=limits[0])
             if logarithmic:
                 plot.set_yscale("log")
-            plot.set_ylim([10.0**edge for edge in limits[1]] if logarithmic else limits[1])
+                edges = 10.0 ** np.clip(edges, -250, 250)  # beyond, ticks overflow
+            plot.set_ylim(*edges)
             self._artists = {}
             for name, look in looks.items():
                 # animated: left out of the background
-                (curve,) = plot.plot([], [], **look | {"marker": "none"}, label=name, animated=True)
+                (curve,) = plot.plot([], [], **look | {"marker": "none"}, animated=True)
                 self._artists[name] = [curve]
                 if self._landscape:
                     (way,) = plane.plot([], [], **look, markersize=3, linewidth=1.2, animated=True)
@@ -615,22 +616,32 @@ class _Lines(_Canvas):
                         way,
                         *plane.plot([], [], **ring, markersize=8, mfc="none", animated=True),
                     ]
-            if len(looks) > 1:
-                handles = [
-                    artists[-2 if self._landscape else 0] for artists in self._artists.values()
-                ]
-                self.figure.legend(
-                    handles, list(looks), loc="outside lower center", ncols=4, labelcolor=INK
-                )
+            if any(looks):
+                lines = [artists[min(1, len(artists) - 1)] for artists in self._artists.values()]
+                place = {"loc": "outside lower center", "ncols": 4}
+                self.figure.legend(lines, list(looks), **place, labelcolor=INK)
             self.canvas.draw()
         self._background = self.canvas.copy_from_bbox(self.figure.bbox)
         self._logarithmic, self._limits = logarithmic, limits
 
 
-def _joined(standing, wanted):
-    """Limits that hold both, unless what is wanted would be lost in them."""
-    (low, high), room = standing, (standing[1] - standing[0]) / 4
+def _padded(reach):
+    low, high = reach
+    margin = 0.04 * (high - low) or 0.5 * (abs(high) or 1.0)
+    return low - margin, high + margin
+
+
+def _is_lost(reach, low, high):
+    """Whether what is reached takes up little of the room between two limits."""
+    bottom, top = _padded(reach)
+    return top - bottom < (high - low) / 4
+
+
+def _joined(standing, reach):
+    """Limits that also hold what is reached, unless it would be lost in them."""
+    (low, high), (bottom, top) = standing, _padded(reach)
     # With room to spare, or a slider that is dragged would leave them at each of its moves.
-    low = wanted[0] - room if wanted[0] < low else low
-    high = wanted[1] + room if wanted[1] > high else high
-    return (low, high) if wanted[1] - wanted[0] >= (high - low) / 4 else wanted
+    room = (high - low) / 4
+    low = bottom - room if reach[0] < low else low
+    high = top + room if reach[1] > high else high
+    return (bottom, top) if _is_lost(reach, low, high) else (low, high)

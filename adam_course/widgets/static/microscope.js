@@ -181,8 +181,8 @@ function renderMicroscope({ model, el }) {
     drawStrip(rows, step);
     const share = row.bound > 0 ? Math.abs(row.step) / row.bound : 0;
     const said =
-      `Step ${step} is ${readable(Math.abs(row.step) / (state.learning_rate || 1))} learning rates long, ` +
-      `${readable(100 * share)} % of the longest that ${step === 1 ? "one gradient" : `${step} gradients`} could make it.`;
+      `Step ${step} is ${readable(Math.abs(row.step) / (state.learning_rate || 1))} × α long, ` +
+      `${readable(100 * share)} % of the longest that ${step === 1 ? "one gradient" : `any ${step} gradients`} could make it.`;
     if (status.textContent !== said) status.textContent = said;
     caption.textContent = state.caption;
   }
@@ -213,12 +213,12 @@ function renderMicroscope({ model, el }) {
 // Name, formula, the formula filled in, value, and with what its bar is compared.
 const QUANTITIES = [
   ["g", "gradient", (r) => readable(r.g), (r) => r.g, "g"],
-  ["m", "β₁ m + (1 − β₁) g", (r, s) => `${readable(s.beta1)} · ${readable(r.before.m)} + ${readable(1 - s.beta1)} · ${readable(r.g)}`, (r) => r.m, "g"],
-  ["v", "β₂ v + (1 − β₂) g²", (r, s) => `${readable(s.beta2)} · ${readable(r.before.v)} + ${readable(1 - s.beta2)} · ${readable(r.g)}²`, (r) => r.v, "v"],
+  ["m", "β₁ mₜ₋₁ + (1 − β₁) gₜ", (r, s) => `${readable(s.beta1)} · ${readable(r.before.m)} + ${readable(1 - s.beta1)} · ${readable(r.g)}`, (r) => r.m, "g"],
+  ["v", "β₂ vₜ₋₁ + (1 − β₂) gₜ²", (r, s) => `${readable(s.beta2)} · ${readable(r.before.v)} + ${readable(1 - s.beta2)} · ${readable(r.g)}²`, (r) => r.v, "v"],
   ["m̂", "m / (1 − β₁ᵗ)", (r) => `${readable(r.m)} / (1 − ${readable(r.power1)})`, (r) => r.mHat, "g"],
   ["v̂", "v / (1 − β₂ᵗ)", (r) => `${readable(r.v)} / (1 − ${readable(r.power2)})`, (r) => r.vHat, "v"],
   ["step", "−α m̂ / (√v̂ + ε)", (r, s) => `−${readable(s.learning_rate)} · ${readable(r.mHat)} / (√${readable(r.vHat)} + ${readable(s.epsilon)})`, (r) => r.step, "step"],
-  ["bound", "α √(Σ aᵢ² / bᵢ)", (r) => `no ${r.t === 1 ? "single gradient" : `${r.t} gradients`} can make it longer`, (r) => r.bound, "step"],
+  ["bound", "α √(Σ aᵢ² / bᵢ)", (r) => (r.t === 1 ? "of one gradient" : `of any ${r.t} gradients`), (r) => r.bound, "step"],
 ];
 
 /** Name, formula, number and bar of every quantity of one step. */
@@ -246,7 +246,7 @@ function microscopeTable() {
       element(
         "table",
         {},
-        element("thead", {}, element("tr", {}, ...["", "formula", "filled in", "value", "bar"].map((name) => element("th", { scope: "col" }, name || "part")))),
+        element("thead", {}, element("tr", {}, ...["part", "formula", "filled in", "value", "bar"].map((name) => element("th", { scope: "col" }, name)))),
         element("tbody", {}, ...lines.map(({ row }) => row)),
       ),
     ),
