@@ -13,8 +13,11 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-let ids = 0;
-const newId = () => `adam-${(ids += 1)}`;
+// Counted for the whole document: a notebook may load this file once for each widget.
+function newId() {
+  globalThis.adamIds = (globalThis.adamIds ?? 0) + 1;
+  return `adam-${globalThis.adamIds}`;
+}
 
 /** A number as a reader would write it: three digits, powers of ten where they are short. */
 function readable(value, digits = 3) {
@@ -66,7 +69,8 @@ const nines = (most) => ({
 /** A labelled slider: {node, show(value), enable(yes)}; calls `turned(value)` when moved. */
 function slider({ label, scale, turned, describe = readable }) {
   const id = newId();
-  const output = element("output", { for: id });
+  // What it says is the slider's own value text; here it is for the eye alone.
+  const output = element("span", { class: "adam-output", "aria-hidden": "true" });
   const input = element("input", {
     id,
     type: "range",

@@ -113,6 +113,8 @@ function mountAll() {
     WIDGETS[kind]({ model, el: place });
     if (called) place.scrollIntoView();
     addEventListener("hashchange", () => model.reopen(location.hash) && place.scrollIntoView());
+    // For a page's own scripts: open a state as if it stood in the address.
+    addEventListener("adam-open", (event) => model.reopen(event.detail));
   }
 }
 

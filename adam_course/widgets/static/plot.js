@@ -157,7 +157,7 @@ function marker(context, { color, marker: shape }, x, y, size = 4) {
 }
 
 /** The contours of a landscape, as one path, for a plot of this size (kept until it changes). */
-function contours(landscape, x, y, levels = 14, points = 121) {
+function contours(landscape, x, y, levels = 14, points = 101) {
   const heights = new Float64Array(points * points);
   let lowest = Infinity;
   let highest = -Infinity;
@@ -172,12 +172,20 @@ function contours(landscape, x, y, levels = 14, points = 121) {
     }
   }
   const path = new Path2D();
-  for (let k = 1; k <= levels; k += 1) {
-    // Gaps grow with the height as a square does: a bowl's contours are equally far apart.
-    const level = lowest + (highest - lowest) * (k / levels) ** 2.5;
-    for (let j = 0; j + 1 < points; j += 1) {
-      for (let i = 0; i + 1 < points; i += 1) {
-        cell(path, heights, points, i, j, level, xs, ys, x, y);
+  // Gaps grow with the height as a square does: a bowl's contours are equally far apart.
+  const level = (k) => lowest + (highest - lowest) * (k / levels) ** 2.5;
+  const rank = heights.map((height) => levels * ((height - lowest) / (highest - lowest || 1)) ** 0.4);
+  for (let j = 0; j + 1 < points; j += 1) {
+    for (let i = 0; i + 1 < points; i += 1) {
+      // Only the levels that this cell can have: few cells have any.
+      const n = j * points + i;
+      const a = rank[n];
+      const b = rank[n + 1];
+      const c = rank[n + points + 1];
+      const d = rank[n + points];
+      const most = Math.min(levels, Math.ceil(Math.max(a, b, c, d)));
+      for (let k = Math.max(1, Math.floor(Math.min(a, b, c, d))); k <= most; k += 1) {
+        cell(path, heights, points, i, j, level(k), xs, ys, x, y);
       }
     }
   }
