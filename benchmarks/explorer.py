@@ -21,7 +21,8 @@ REPEATS = 200
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 MEASURE = """async ([repeats, name]) => {
-    const open = words => dispatchEvent(new CustomEvent('adam-open', {detail: `#explorer-1?${words}`}));
+    const open = words => dispatchEvent(
+        new CustomEvent('adam-open', {detail: `#explorer-1?${words}`}));
     const drawn = () => new Promise(done => requestAnimationFrame(() => done(performance.now())));
     open('steps=500&rules=["Adam","Momentum","RMSProp","GradientDescent"]&settings={}');
     await drawn();
