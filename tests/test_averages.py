@@ -12,7 +12,9 @@ from adam_course.averages import plain, power
 from adam_course.hyperparameters import WeakArray, check
 
 BETAS = [0.0, 0.5, 0.9, 0.99, 0.999]
-values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
+# Below the smallest normal number a float has fewer digits, and 1e-12 is not to be had.
+numbers = st.floats(-1e6, 1e6).filter(lambda y: y == 0 or abs(y) > 1e-250)
+values = st.lists(numbers, min_size=1, max_size=50)
 
 
 def averaged(sequence, beta):
@@ -68,7 +70,7 @@ def test_debias_makes_the_weights_sum_to_one(sequence, beta):
     assert abs(corrected) <= largest * (1 + 1e-12)
 
 
-@given(st.floats(-1e6, 1e6), st.sampled_from(BETAS), st.integers(1, 300))
+@given(numbers, st.sampled_from(BETAS), st.integers(1, 300))
 def test_a_constant_is_seen_as_itself_from_the_first_step(constant, beta, steps):
     average = averaged([constant] * steps, beta)
     assert debias(average, beta, steps) == pytest.approx(constant, rel=1e-12)
