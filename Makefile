@@ -15,7 +15,7 @@ export MKL_NUM_THREADS := 1
 
 # What the book is made of: its pages, and what stands around every page.
 PAGES := $(shell find book -maxdepth 1 -type f -not -name '.*')
-FRAME := $(shell find book/_ext book/_static adam_course/widgets -type f -not -name '*.pyc') _config.yml _toc.yml
+FRAME := $(shell find book/_ext book/_static $(wildcard adam_course/widgets) -type f -not -name '*.pyc') _config.yml _toc.yml
 
 .PHONY: help book test lint lab serve notebooks lock clean
 .DELETE_ON_ERROR:

@@ -13,7 +13,8 @@ import pytest
 from bs4 import BeautifulSoup
 from built import HTML, ROOT, STAMP, pages, sources
 
-from tools.notebooks import chapters
+from adam_course.widgets import sliders as sliders_of
+from tools.notebooks import METADATA, chapters
 from tools.outputs import claims, pictures
 
 PAGES = pages()
@@ -176,3 +177,32 @@ class TestWarnings:
         again = self.build(small_book)
         assert again.returncode == 0
         assert "building" not in again.stdout
+
+
+def test_sliders_leave_a_sentence_and_their_last_picture(small_book):
+    sliders = sliders_of(lambda rate: [rate * step for step in range(5)], rate=(1, 9, 3))
+    data = {
+        kind: form for kind, form in sliders._repr_mimebundle_().items() if "widget" not in kind
+    }
+    cell = nbformat.v4.new_code_cell("sliders", execution_count=1)
+    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    cell.metadata["mystnb"] = {
+        "image": {"alt": "A straight line, rising by three a step to twelve."}
+    }
+    notebook = nbformat.v4.new_notebook(
+        metadata=METADATA, cells=[nbformat.v4.new_markdown_cell("# Page"), cell]
+    )
+    page = small_book / "book" / "page.ipynb"
+    (small_book / "book" / "page.md").unlink(missing_ok=True)
+    nbformat.write(notebook, page)
+    try:
+        run = subprocess.run(
+            ["make", "-o", ".venv/.ready", "book"], cwd=small_book, capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        built = soup(small_book / "_build" / "html" / "book" / "page.html")
+        assert "make lab" in built.select_one("p.adam-sliders").get_text()
+        (picture,) = built.select(".cell_output img")
+        assert picture["alt"].startswith("A straight line")
+    finally:
+        page.unlink()

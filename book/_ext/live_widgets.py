@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from adam_course.widgets import Explorer, Microscope
 from adam_course.widgets.assets import page_script, style
@@ -46,6 +47,25 @@ class MicroscopeDirective(WidgetDirective):
     widget = Microscope
 
 
+class PictureOfSliders(SphinxPostTransform):
+    """Sliders that need a kernel leave a sentence and their last picture: show both.
+
+    Of the forms in which an output comes MyST-NB shows one; before it chooses, the
+    picture is put below the sentence.
+    """
+
+    default_priority = 3  # MyST-NB chooses at 4
+
+    def run(self, **kwargs):
+        for bundle in self.document.findall(nodes.container):
+            if bundle.get("nb_element") != "mime_bundle":
+                continue
+            forms = {form.get("mime_type"): form for form in bundle.children}
+            words, picture = forms.get("text/html"), forms.get("image/png")
+            if words and picture and 'class="adam-sliders"' in words.astext():
+                words.extend(child.deepcopy() for child in picture.children)
+
+
 def write_files(app):
     """Put script and style where pages look for them."""
     if app.builder.format != "html":
@@ -66,6 +86,7 @@ def load_where_needed(app, pagename, templatename, context, doctree):
 def setup(app):
     app.add_directive("explorer", ExplorerDirective)
     app.add_directive("microscope", MicroscopeDirective)
+    app.add_post_transform(PictureOfSliders)
     app.connect("builder-inited", write_files)
     app.connect("html-page-context", load_where_needed)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
