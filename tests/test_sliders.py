@@ -434,14 +434,15 @@ def test_a_run_that_leaves_the_axes_gets_larger_ones(builds):
     assert len(builds) == 2
     assert limits(widget)[1][0] <= bottom
     assert limits(widget)[1][1] > 15
-    widget.sliders["level"].value = 1.55
+    widget.sliders["level"].value = 1.7
     assert len(builds) == 2, "there is room to spare"
     widget.sliders["level"].value = 1.0
     assert len(builds) == 2
 
 
 def test_a_run_that_is_lost_in_the_axes_gets_its_own():
-    widget = sliders(lambda level: lines(level), level=(1, 1000))
+    widget = sliders(lines, level=(1, 1000))
+    assert widget.values == {"level": 1}
     widget.sliders["level"].value = 1000
     assert limits(widget)[1][1] > 10_000
     widget.sliders["level"].value = 1
@@ -460,21 +461,24 @@ def test_more_steps_get_a_longer_axis():
 
 
 def test_a_logarithmic_axis_gives_way_to_what_is_below_zero():
-    widget = sliders(lambda sign: np.array([1.0, sign * 1e4]), sign=[-1, 1, 2])
+    widget = sliders(lambda sign: np.array([1.0, 1e4, sign]), sign=[-1, 1, 2])
     assert scale(widget) == "log"
     widget.sliders["sign"].value = -1
     assert scale(widget) == "linear"
-    assert limits(widget)[1][0] < -1e4
+    assert limits(widget)[1][0] < -1
+    assert widget.message.value == ""
 
 
 def test_other_names_are_other_lines(builds):
-    widget = sliders(
-        lambda names: {name: lines(i + 1) for i, name in enumerate(names)}, names=["a", "abc"]
-    )
+    widget = sliders(lambda names: {name: lines() for name in names}, names=["a", "b", "abc"])
     assert list(drawn(widget)) == ["a"]
+    before = widget.picture.value
+    widget.sliders["names"].value = "b"
+    assert list(drawn(widget)) == ["b"]
+    assert widget.picture.value != before, "the legend has another name"
     widget.sliders["names"].value = "abc"
     assert list(drawn(widget)) == ["a", "b", "c"]
-    assert len(builds) == 2
+    assert len(builds) == 3
 
 
 # ----------------------------------------------------------------------- errors
@@ -512,6 +516,29 @@ def test_the_line_is_the_readers_own_also_where_a_library_raised():
     assert "<code>return minimize(rosenbrock, Adam(-learning_rate), steps=3)</code>" in (
         widget.message.value
     )
+
+
+def helper(level):
+    if level > 1.5:
+        raise OverflowError("helpless")
+    return lines(level)
+
+
+def test_the_line_is_the_innermost_of_the_readers_own():
+    widget = sliders(lambda level: helper(level), level=(0.5, 2.0, 1.8))
+    line = helper.__code__.co_firstlineno + 2
+    assert f"OverflowError: helpless<br>line {line}: <code>raise Over" in widget.message.value
+
+
+def test_a_drawing_that_fails_spoils_none_that_follows():
+    widget = sliders(lambda name: {name: lines()}, name=["good", r"$\bad$"])
+    picture = widget.picture.value
+    widget.sliders["name"].value = r"$\bad$"
+    assert 'role="alert">ValueError: ' in widget.message.value
+    assert widget.picture.value == picture
+    widget.sliders["name"].value = "good"
+    assert widget.message.value == ""
+    assert widget.picture.value == picture
 
 
 def test_an_error_at_the_start_leaves_sliders_to_move_and_a_blank_picture():
@@ -611,6 +638,18 @@ def test_places_that_are_not_finite_are_cut_off():
     widget = sliders(lambda k: {"a": places, "b": places[:2]}, landscape=bowl, k=(0, 1))
     assert "a diverged at step 2<" in widget.message.value
     assert [len(artists[1]) for artists in drawn(widget).values()] == [2, 2]
+
+
+def test_a_run_whose_gradient_fails_has_diverged_where_the_landscape_is_still_finite():
+    def descend(learning_rate):
+        optimizer = GradientDescent(learning_rate)
+        return minimize(bowl, optimizer, (4, 3), 9, gradient=lambda x: np.sqrt(x - 2))
+
+    widget = sliders(descend, landscape=bowl, learning_rate=(0.1, 10, 1))
+    step = widget.result.diverged_at
+    assert step > 0
+    assert np.isfinite(bowl(widget.result.x)).all()
+    assert f"diverged at step {step}<" in widget.message.value
 
 
 def test_a_loss_that_overflows_is_a_divergence_too():

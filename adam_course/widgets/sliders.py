@@ -606,15 +606,15 @@ class _Lines(_Canvas):
             plot.set_ylim(*edges)
             self._artists = {}
             for name, look in looks.items():
-                # animated: left out of the background
-                (curve,) = plot.plot([], [], **look | {"marker": "none"}, animated=True)
+                # Empty, so that they are no part of the background.
+                (curve,) = plot.plot([], [], **look | {"marker": "none"})
                 self._artists[name] = [curve]
                 if self._landscape:
-                    (way,) = plane.plot([], [], **look, markersize=3, linewidth=1.2, animated=True)
+                    (way,) = plane.plot([], [], **look, markersize=3, linewidth=1.2)
                     ring = look | {"linestyle": "none", "marker": "o"}
                     self._artists[name] += [
                         way,
-                        *plane.plot([], [], **ring, markersize=8, mfc="none", animated=True),
+                        *plane.plot([], [], **ring, markersize=8, mfc="none"),
                     ]
             if any(looks):
                 lines = [artists[min(1, len(artists) - 1)] for artists in self._artists.values()]
