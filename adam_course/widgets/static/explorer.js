@@ -44,7 +44,7 @@ function renderExplorer({ model, el }) {
         "details",
         {},
         element("summary", {}, "As Python"),
-        element("pre", { tabindex: "0" }, python),
+        element("pre", { tabindex: "0", "data-lm-suppress-shortcuts": "true" }, python),
         copyButton("Copy Python", () => python.textContent),
       ),
     ),
@@ -509,7 +509,7 @@ function numbersTable() {
   const body = element("tbody", {});
   const node = element(
     "div",
-    { class: "adam-numbers", tabindex: "0", role: "region", "aria-label": "Numbers at the marked step" },
+    { class: "adam-numbers", tabindex: "0", "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "Numbers at the marked step" },
     element(
       "table",
       {},

@@ -72,19 +72,24 @@ function renderMicroscope({ model, el }) {
     inputmode: "text",
     spellcheck: "false",
     "data-lm-suppress-shortcuts": "true",
-    onchange() {
-      const numbers = typed.value.replaceAll("−", "-").split(/[\s,;]+/).filter(Boolean).map(Number);
-      if (!numbers.length || numbers.length > 200 || !numbers.every((g) => Math.abs(g) <= 1e12)) {
-        const bad = typed.value.split(/[\s,;]+/).find((word) => !(Math.abs(Number(word)) <= 1e12));
-        fault.textContent = bad
-          ? `“${bad}” is not a number that can be a gradient here.`
-          : "Type between 1 and 200 numbers, with commas between them.";
-        return;
-      }
-      fault.textContent = "";
-      set({ gradients: numbers, step: Math.min(state.step, numbers.length) });
+    onchange: take,
+    // In a cell JupyterLab keeps the Enter of a text field to itself, and with it the change.
+    onkeydown(event) {
+      if (event.key === "Enter") take();
     },
   });
+  function take() {
+    const numbers = typed.value.replaceAll("−", "-").split(/[\s,;]+/).filter(Boolean).map(Number);
+    if (!numbers.length || numbers.length > 200 || !numbers.every((g) => Math.abs(g) <= 1e12)) {
+      const bad = typed.value.split(/[\s,;]+/).find((word) => !(Math.abs(Number(word)) <= 1e12));
+      fault.textContent = bad
+        ? `“${bad}” is not a number that can be a gradient here.`
+        : "Type between 1 and 200 numbers, with commas between them.";
+      return;
+    }
+    fault.textContent = "";
+    set({ gradients: numbers, step: Math.min(state.step, numbers.length) });
+  }
 
   const strip = drawing("The gradients as bars; draw on them to change them, or type them above");
   strip.canvas.classList.add("adam-strip");
@@ -242,7 +247,7 @@ function microscopeTable() {
   return {
     node: element(
       "div",
-      { class: "adam-numbers", tabindex: "0", role: "region", "aria-label": "The parts of the step" },
+      { class: "adam-numbers", tabindex: "0", "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "The parts of the step" },
       element(
         "table",
         {},
