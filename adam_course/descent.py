@@ -1,10 +1,14 @@
-"""Running an optimizer: `minimize`, `replay`, and the `Trajectory` they return.
+"""Running an optimizer: `minimize`, `replay` and the `Trajectory` they return, `steps_below`.
 
-There is one loop, `_descend`; everything that descends in the course goes
-through it, whether one run or ten thousand side by side.
+There is one loop, `_walk`; everything that descends in the course goes through it,
+whether one run or ten thousand side by side.
 """
 
+import math
+from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,10 +88,7 @@ class Trajectory:
         if self.loss is None:
             raise ValueError("first_below needs a trajectory with a loss; a replay has none")
         below = self.loss < loss
-        first = np.where(below.any(axis=0), self.t[below.argmax(axis=0)], np.inf)
-        if first.ndim:
-            return first
-        return int(first) if np.isfinite(first) else float(first)
+        return _steps(np.where(below.any(axis=0), self.t[below.argmax(axis=0)], np.inf))
 
     def _derive(self, name):
         method = getattr(self.optimizer, name, None)
@@ -156,30 +157,56 @@ def minimize(
     >>> minimize(bowl, Adam(learning_rate=rates), start=(8, -7), steps=3000).first_below(1e-6)
     array([2581.,  216.,  145.])
     """
-    _check_optimizer(optimizer)
-    if isinstance(objective, Landscape):
-        start = objective.start if start is None else start
-        gradient = objective.gradient if gradient is None else gradient
-    if not callable(objective):
-        raise ValueError(f"objective must be a Landscape or a function, got {objective!r}")
-    if gradient is None:
-        raise ValueError("gradient must be given, unless objective is a Landscape")
-    if not callable(gradient):
-        raise ValueError(f"gradient must be a function, got {gradient!r}")
-    if start is None:
-        raise ValueError("start must be given, unless objective is a Landscape")
-    x = _start(start, optimizer)
     steps, record = _whole("steps", steps, 0), _whole("record", record, 1)
+    walk = _problem(objective, optimizer, start, gradient)
+    return _recorded(optimizer, walk(steps), steps, record, progress)
 
-    def loss_at(x):
-        return _shaped("objective", objective(x), x, x.shape[:-1], float)
 
-    at_step = getattr(gradient, "at_step", None) or (lambda x, t: gradient(x))
+def steps_below(objective, optimizer, loss, start=None, cap=1000, *, gradient=None, progress=False):
+    """How many steps an optimizer takes until the loss is first below a given one.
 
-    def gradient_at(x, t):
-        return _shaped("gradient", at_step(x, t), x, x.shape, x.dtype)
+    The same numbers as ``minimize(...).first_below(loss)``, but nothing is recorded, and
+    the runs end when the last of them has arrived or diverged.
 
-    return _descend(optimizer, x, steps, record, progress, gradient_at, loss_at)
+    Parameters
+    ----------
+    objective, optimizer, start, gradient, progress
+        As for `minimize`.
+    loss : float
+    cap : int, at least 0
+        The number of steps after which a run is given up.
+
+    Returns
+    -------
+    int or float, or array (...) of float
+        Infinity for a run that never was below.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument and its value, as `minimize` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from adam_course import Adam, bowl, steps_below
+    >>> rates = np.array([[0.01], [0.1], [1.0]])
+    >>> steps_below(bowl, Adam(learning_rate=rates), 1e-6, start=(8, -7), cap=3000)
+    array([2581.,  216.,  145.])
+    """
+    cap = _whole("cap", cap, 0)
+    if isinstance(loss, bool) or not isinstance(loss, Real) or not math.isfinite(loss):
+        raise ValueError(f"loss must be a finite number, got {loss!r}")
+    first = None
+    with _walking(cap, progress) as bar:
+        for look in _problem(objective, optimizer, start, gradient)(cap):
+            if first is None:
+                first = np.full(look.loss.shape, np.inf)
+            first[np.isinf(first) & (look.loss < loss)] = look.t
+            if (np.isfinite(first) | (look.diverged_at >= 0)).all():
+                break
+            bar(look)
+    return _steps(first)
 
 
 def replay(optimizer, gradients, start=0.0):
@@ -238,7 +265,34 @@ def replay(optimizer, gradients, start=0.0):
     def gradient_at(x, t):
         return np.broadcast_to(gradients[t - 1], x.shape).copy()
 
-    return _descend(optimizer, x, len(gradients), 1, False, gradient_at)
+    steps = len(gradients)
+    return _recorded(optimizer, _walk(optimizer, x, steps, gradient_at), steps, 1, False)
+
+
+def _problem(objective, optimizer, start, gradient):
+    """What is to be descended, checked: a function of a number of steps to the walk."""
+    _check_optimizer(optimizer)
+    if isinstance(objective, Landscape):
+        start = objective.start if start is None else start
+        gradient = objective.gradient if gradient is None else gradient
+    if not callable(objective):
+        raise ValueError(f"objective must be a Landscape or a function, got {objective!r}")
+    if gradient is None:
+        raise ValueError("gradient must be given, unless objective is a Landscape")
+    if not callable(gradient):
+        raise ValueError(f"gradient must be a function, got {gradient!r}")
+    if start is None:
+        raise ValueError("start must be given, unless objective is a Landscape")
+    x = _start(start, optimizer)
+    at_step = getattr(gradient, "at_step", None) or (lambda x, t: gradient(x))
+
+    def loss_at(x):
+        return _shaped("objective", objective(x), x, x.shape[:-1], float)
+
+    def gradient_at(x, t):
+        return _shaped("gradient", at_step(x, t), x, x.shape, x.dtype)
+
+    return lambda steps: _walk(optimizer, x, steps, gradient_at, loss_at)
 
 
 def _check_optimizer(optimizer):
@@ -292,43 +346,79 @@ def _whole(name, value, least):
     return int(value)
 
 
-def _descend(optimizer, x, steps, record, progress, gradient_at, loss_at=None):
-    """The loop: `gradient_at(x, t)` gives step t its gradient, `loss_at(x)` the loss."""
+class _Look(NamedTuple):
+    """Where the runs are after t steps: g is the gradient of the next, None for the last."""
+
+    t: int
+    x: np.ndarray
+    loss: np.ndarray | None
+    g: np.ndarray | None
+    state: tuple
+    diverged_at: np.ndarray
+
+
+def _walk(optimizer, x, steps, gradient_at, loss_at=None):
+    """The loop: `gradient_at(x, t)` gives step t its gradient, `loss_at(x)` the loss.
+
+    A run whose loss or gradient is no longer finite stands still, its loss infinite.
+    """
     state = optimizer.start(x)
     diverged_at = np.full(x.shape[:-1], -1)
     lost = diverged_at >= 0
-    rows, stopped = [], None
+    for t in range(steps + 1):
+        x = _frozen(x)
+        loss, g, finite = _look(x, t + 1 if t < steps else None, gradient_at, loss_at)
+        if finite is not None:
+            diverged_at = np.where((diverged_at < 0) & ~finite, t, diverged_at)
+            lost = diverged_at >= 0
+        any_lost = lost.any()
+        if any_lost:
+            loss = None if loss is None else np.where(lost, np.inf, loss)
+        yield _Look(t, x, loss, g, state, diverged_at)
+        if t == steps:
+            return
+        new, state = optimizer.update(x, g, state)
+        x = np.where(lost[..., None] if x.ndim else lost, x, new) if any_lost else new
+
+
+@contextmanager
+def _walking(steps, progress):
+    """Around a walk: no warnings of NumPy's, and a bar that is told of each step."""
     bar = _bar(steps) if progress else None
+
+    def told(look):
+        if bar is not None and look.t < steps:
+            bar.update()
+
     try:
         with np.errstate(all="ignore"):
-            for t in range(steps + 1):
-                x = _frozen(x)
-                loss, g, finite = _look(x, t + 1 if t < steps else None, gradient_at, loss_at)
-                if finite is not None:
-                    diverged_at = np.where((diverged_at < 0) & ~finite, t, diverged_at)
-                    lost = diverged_at >= 0
-                if lost.any():
-                    loss = None if loss is None else np.where(lost, np.inf, loss)
-                    stopped = f"diverged at step {t}" if lost.all() else None
-                latest = (t, x, loss, g, state)
-                if t % record == 0 or t == steps or stopped:
-                    rows.append(latest)
-                if t == steps or stopped:
-                    break
-                new, state = optimizer.update(x, g, state)
-                x = np.where(lost[..., None] if x.ndim else lost, x, new) if lost.any() else new
-                if bar:
-                    bar.update()
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        stopped = f"interrupted at step {t}"
-        if rows[-1][0] != latest[0]:
-            rows.append(latest)
+            yield told
     finally:
-        if bar:
+        if bar is not None:  # a bar of no steps is false
             bar.close()
-    return _trajectory(optimizer, rows, diverged_at, stopped)
+
+
+def _recorded(optimizer, walk, steps, record, progress):
+    """A walk as a Trajectory; on an interrupt, as far as it came."""
+    rows, latest, stopped = [], None, None
+    with _walking(steps, progress) as bar:
+        try:
+            for look in walk:
+                latest = look
+                if look.diverged_at.size and (look.diverged_at >= 0).all():
+                    stopped = f"diverged at step {look.t}"
+                if look.t % record == 0 or look.t == steps or stopped:
+                    rows.append(look)
+                if stopped:
+                    break
+                bar(look)
+        except KeyboardInterrupt:
+            if latest is None:
+                raise
+            stopped = f"interrupted at step {latest.t + 1}"
+            if not rows or rows[-1].t != latest.t:
+                rows.append(latest)
+    return _trajectory(optimizer, rows, stopped)
 
 
 def _look(x, step, gradient_at, loss_at):
@@ -359,8 +449,15 @@ def _bar(steps):
     return tqdm(total=steps, unit="step", leave=False)
 
 
-def _trajectory(optimizer, rows, diverged_at, stopped):
-    t, x, loss, gradient, state = zip(*rows)
+def _steps(first):
+    """Counts of steps: a whole number for a single run, infinity for never."""
+    if first.ndim:
+        return first
+    return int(first) if np.isfinite(first) else float(first)
+
+
+def _trajectory(optimizer, rows, stopped):
+    t, x, loss, gradient, state, diverged_at = zip(*rows)
     x = np.stack(x)
     taken = gradient[: len(rows) - 1]
     return Trajectory(
@@ -370,6 +467,6 @@ def _trajectory(optimizer, rows, diverged_at, stopped):
         loss=None if loss[0] is None else np.stack(loss),
         gradient=np.stack(taken) if taken else x[:0],
         state=state[0]._make(np.stack(field) for field in zip(*state)),
-        diverged_at=diverged_at if diverged_at.ndim else int(diverged_at),
+        diverged_at=diverged_at[-1] if diverged_at[-1].ndim else int(diverged_at[-1]),
         stopped=stopped,
     )

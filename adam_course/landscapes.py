@@ -2,7 +2,8 @@
 
 Every landscape maps points of shape (..., d) to values of shape (...), and its
 gradient maps them to (..., d), so that one call serves a point, a grid or ten
-thousand runs.  All are polynomials, written with products alone (a library's power
+thousand runs.  They can be pickled, for other processes and machines to descend.  All are
+polynomials, written with products alone (a library's power
 function may differ in the last bit): their arithmetic is the same in every
 language, and a point's value does not depend on how many points stand beside it.
 """
@@ -10,6 +11,7 @@ language, and a point's value does not depend on how many points stand beside it
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from numbers import Real
 
 import numpy as np
@@ -78,14 +80,18 @@ class Landscape:
 
 def _planar(value, slope):
     """Functions of (x, y) as functions of points (..., 2)."""
+    return {
+        "value_of": partial(_planar_value, value),
+        "gradient_of": partial(_planar_gradient, slope),
+    }
 
-    def value_of(points):
-        return value(points[..., 0], points[..., 1])
 
-    def gradient_of(points):
-        return np.stack(slope(points[..., 0], points[..., 1]), axis=-1)
+def _planar_value(value, points):
+    return value(points[..., 0], points[..., 1])
 
-    return {"value_of": value_of, "gradient_of": gradient_of}
+
+def _planar_gradient(slope, points):
+    return np.stack(slope(points[..., 0], points[..., 1]), axis=-1)
 
 
 def _square(x):
@@ -137,22 +143,7 @@ def quadratic(condition=1.0, rotation=0.0, d=2):
     curvatures = np.geomspace(1.0, condition, d)
     # Python's floats, so that they adopt the precision of the points.
     cos, sin = math.cos(math.radians(rotation)), math.sin(math.radians(rotation))
-
-    def turned(x, sin):
-        if not rotation:
-            return x
-        return np.stack(
-            (cos * x[..., 0] + sin * x[..., 1], cos * x[..., 1] - sin * x[..., 0]), axis=-1
-        )
-
-    def value_of(x):
-        u = turned(x, sin)
-        return (curvatures.astype(x.dtype) * _square(u)).sum(axis=-1)
-
-    def gradient_of(x):
-        u = turned(x, sin)
-        return turned(2 * curvatures.astype(x.dtype) * u, -sin)
-
+    turn = (cos, sin) if rotation else None
     if d == 2:
         formula = f"x^2 + {condition:g} y^2" if condition != 1 else "x^2 + y^2"
         formula += rf"\text{{, turned by }} {rotation:g}^\circ" if rotation else ""
@@ -161,14 +152,31 @@ def quadratic(condition=1.0, rotation=0.0, d=2):
     return Landscape(
         name="quadratic",
         formula=formula,
-        value_of=value_of,
-        gradient_of=gradient_of,
+        value_of=partial(_quadratic_value, curvatures, turn),
+        gradient_of=partial(_quadratic_gradient, curvatures, turn),
         minima=((0.0,) * d,),
         minimum=0.0,
         start=tuple([4.0, -3.0] * d)[:d],
         window=((-5.0, 5.0), (-5.0, 5.0)),
         d=d,
     )
+
+
+def _quadratic_value(curvatures, turn, x):
+    return (curvatures.astype(x.dtype) * _square(_turned(x, turn))).sum(axis=-1)
+
+
+def _quadratic_gradient(curvatures, turn, x):
+    u = _turned(x, turn)
+    return _turned(2 * curvatures.astype(x.dtype) * u, turn and (turn[0], -turn[1]))
+
+
+def _turned(x, turn):
+    """Points in axes turned by the angle with this (cosine, sine); None for no angle."""
+    if turn is None:
+        return x
+    cos, sin = turn
+    return np.stack((cos * x[..., 0] + sin * x[..., 1], cos * x[..., 1] - sin * x[..., 0]), axis=-1)
 
 
 bowl = quadratic()

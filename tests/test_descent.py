@@ -6,9 +6,12 @@ reader's own function does can damage what is recorded.
 
 import math
 import re
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
+import tqdm.auto
 
 from adam_course import (
     LANDSCAPES,
@@ -18,6 +21,7 @@ from adam_course import (
     GradientDescent,
     Momentum,
     NAdam,
+    NoisyGradient,
     RAdam,
     RMSProp,
     Trajectory,
@@ -26,6 +30,7 @@ from adam_course import (
     quadratic,
     replay,
     rosenbrock,
+    steps_below,
 )
 from adam_course.optimizer import SHARED_STATE
 
@@ -936,3 +941,232 @@ def test_nadam_runs_like_every_other():
     path = minimize(bowl, NAdam([[0.1], [0.2]]), steps=5)
     assert path.state.mu_product.shape == (6,)
     assert path.state.mu_product[0] == 1.0
+
+
+# ----------------------------------------------------------------- steps_below
+
+
+def first_below(objective, optimizer, loss, start=None, cap=1000, **options):
+    """What steps_below promises to return."""
+    return minimize(objective, optimizer, start, cap, **options).first_below(loss)
+
+
+def steps_below_are_those_of_recorded_runs(landscape, rule):
+    for share in (1.1, 0.5, 1e-3):  # of the height of the start above the minimum
+        loss = landscape.minimum + share * (landscape(landscape.start) - landscape.minimum)
+        wanted = [first_below(landscape, rule(rate), loss, cap=80) for rate in RATES]
+        alone = [steps_below(landscape, rule(rate), loss, cap=80) for rate in RATES]
+        assert alone == wanted
+        assert list(map(type, alone)) == list(map(type, wanted))
+        swept = steps_below(landscape, rule(np.array(RATES)[:, None]), loss, cap=80)
+        assert swept.tolist() == wanted
+
+
+@every_rule
+def test_steps_below_of_any_rule_are_those_of_a_recorded_run(rule):
+    steps_below_are_those_of_recorded_runs(rosenbrock, rule)
+
+
+@every_landscape
+def test_steps_below_on_any_landscape_are_those_of_a_recorded_run(landscape):
+    steps_below_are_those_of_recorded_runs(landscape, Adam)
+
+
+def test_the_steps_below_above_are_none_some_and_never():
+    loss = rosenbrock(rosenbrock.start) / 2
+    steps = steps_below(rosenbrock, GradientDescent(np.array(RATES)[:, None]), loss, cap=80)
+    assert np.isfinite(steps).any()
+    assert np.isinf(steps).any()
+    assert steps_below(rosenbrock, Adam(), 1.1 * rosenbrock(rosenbrock.start)) == 0
+
+
+def test_steps_below_of_rates_and_starts_make_a_grid():
+    starts = np.random.default_rng(3).uniform(-2, 2, (5, 2))
+    opt = RMSProp(np.array([1e-3, 0.1, 1.0])[:, None, None])
+    steps = steps_below(rosenbrock, opt, 0.5, starts, cap=300)
+    assert steps.shape == (3, 5)
+    assert steps.dtype == float
+    assert steps.tolist() == first_below(rosenbrock, opt, 0.5, starts, cap=300).tolist()
+    assert 0 < np.isfinite(steps).sum() < steps.size
+
+
+def test_steps_below_is_below_and_not_at():
+    # Gradient descent with α = 1/4 halves x in each step: the loss is 100 / 4^t.
+    arguments = {"start": [10.0], "gradient": slope}
+    for loss, wanted in ((101, 0), (100, 1), (25.0, 2), (1, 4)):
+        assert steps_below(square, GradientDescent(0.25), loss, **arguments) == wanted
+
+
+def test_steps_below_is_the_first_time_also_where_the_loss_rises_again():
+    arguments = {"start": [1.0], "gradient": slope, "cap": 60}
+    opt = Momentum([[0.1], [1e-5]], 0.9)  # the second keeps it going
+    steps = steps_below(square, opt, 0.1, **arguments)
+    assert (np.diff(minimize(square, opt, [1.0], 60, gradient=slope).loss[:, 0]) > 0).any()
+    assert steps.tolist() == first_below(square, opt, 0.1, **arguments).tolist()
+
+
+@pytest.mark.parametrize(("cap", "wanted"), [(0, math.inf), (3, math.inf), (4, 4), (5, 4)])
+def test_the_cap_is_the_last_step_that_counts(cap, wanted):
+    steps = steps_below(square, GradientDescent(0.25), 1, [10.0], cap, gradient=slope)
+    assert steps == wanted
+
+
+def test_a_cap_of_zero_looks_at_the_start():
+    assert steps_below(bowl, Adam(), 1e3, cap=0) == 0
+    starts = [[1.0, 1.0], [2.0, 2.0]]
+    assert steps_below(bowl, Adam(), 3, starts, cap=0).tolist() == [0.0, math.inf]
+
+
+def test_a_run_that_has_diverged_is_never_below():
+    # At its second step the gradient is lost while the loss would be low enough.
+    def gradient(x):
+        return np.where(np.abs(x) < 3, np.nan, slope(x))
+
+    arguments = {"start": [[10.0], [3e3]], "gradient": gradient, "cap": 30}
+    steps = steps_below(square, GradientDescent(0.25), 7.0, **arguments)
+    assert steps.tolist() == [math.inf, math.inf]
+    assert first_below(square, GradientDescent(0.25), 7.0, **arguments).tolist() == steps.tolist()
+    assert steps_below(bowl, GradientDescent(1e100), 1e-3) == math.inf
+
+
+class Counted:
+    """A function that counts its calls."""
+
+    def __init__(self, function):
+        self.function, self.calls = function, 0
+
+    def __call__(self, x):
+        self.calls += 1
+        return self.function(x)
+
+
+def test_a_run_ends_when_it_has_arrived():
+    objective = Counted(square)
+    steps = steps_below(objective, GradientDescent(0.25), 1, [10.0], 10**6, gradient=slope)
+    assert objective.calls == steps + 1, "the loss at the start, and after each step"
+
+
+def test_many_runs_end_with_the_last_that_arrives_or_diverges():
+    objective = Counted(square)
+    opt = GradientDescent([[0.25], [0.1], [1e100]])
+    steps = steps_below(objective, opt, 1, [10.0], 10**6, gradient=slope)
+    assert steps.tolist()[0] < steps.tolist()[1] < steps.tolist()[2] == math.inf
+    assert objective.calls == steps[1] + 1
+    objective = Counted(square)
+    assert steps_below(objective, GradientDescent(1e100), 1, [10.0], gradient=slope) == math.inf
+    end = minimize(square, GradientDescent(1e100), [10.0], gradient=slope).diverged_at
+    assert objective.calls == end + 1
+
+
+def test_steps_below_without_any_run_is_empty():
+    assert steps_below(bowl, Adam(), 1.0, np.zeros((0, 2))).shape == (0,)
+
+
+def test_steps_below_of_a_single_number():
+    steps = steps_below(lambda x: x * x, Adam(0.1), 0.01, 3.0, gradient=lambda x: 2 * x)
+    assert steps == steps_below(square, Adam(0.1), 0.01, [3.0], gradient=slope)
+    assert type(steps) is int
+
+
+def test_a_gradient_that_knows_its_step_is_asked_for_it_by_steps_below_too():
+    noisy = NoisyGradient(bowl, noise=1.0, seed=3)
+    arguments = {"gradient": noisy, "cap": 300}
+    wanted = first_below(bowl, Adam(0.1), 0.5, **arguments)
+    assert 1 < wanted < 300
+    assert steps_below(bowl, Adam(0.1), 0.5, **arguments) == wanted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"loss": math.nan}, "^loss must be a finite number, got nan"),
+        ({"loss": math.inf}, "^loss must be a finite number, got inf"),
+        ({"loss": "1"}, "^loss must be a finite number, got '1'"),
+        ({"loss": None}, "^loss must be a finite number, got None"),
+        ({"loss": True}, "^loss must be a finite number, got True"),
+        ({"loss": [1.0, 2.0]}, r"^loss must be a finite number, got \[1.0, 2.0\]"),
+        ({"loss": np.array([1.0])}, r"^loss must be a finite number, got array\("),
+        ({"cap": -1}, "^cap must be a whole number of at least 0, got -1"),
+        ({"cap": 10.0}, "^cap must be .* got 10.0"),
+        ({"cap": True}, "^cap must be .* got True"),
+        ({"cap": None}, "^cap must be .* got None"),
+        ({"optimizer": Adam}, "^optimizer must be an Optimizer"),
+        ({"objective": square}, "^gradient must be given"),
+        ({"objective": square, "gradient": slope}, "^start must be given"),
+        ({"start": [1.0, math.nan]}, "^start must be finite"),
+        ({"start": [1.0, 2.0, 3.0]}, "^x must have 2 coordinates"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_bad_arguments_of_steps_below_are_refused_by_name(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        steps_below(**{"objective": bowl, "optimizer": Adam(), "loss": 1.0} | arguments)
+
+
+@pytest.mark.parametrize("loss", [np.float32(0.5), np.int64(1), Fraction(1, 2)], ids=type)
+def test_a_loss_of_any_kind_of_number_will_do(loss):
+    steps = steps_below(bowl, GradientDescent(0.1), loss)
+    assert steps == steps_below(bowl, GradientDescent(0.1), float(loss))
+
+
+class Told:
+    """In place of tqdm's bar: what it was told.  Without steps it is false, as tqdm's is."""
+
+    def __init__(self, total, **options):
+        Told.made = self
+        self.total, self.steps, self.closed = total, 0, 0
+
+    def __bool__(self):
+        return self.total > 0
+
+    def update(self):
+        self.steps += 1
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, KeyError])
+@pytest.mark.parametrize("k", [1, 4])
+def test_an_interrupt_of_steps_below_passes_and_closes_the_bar(error, k, monkeypatch):
+    # It returns no part of its counts: a run that did not arrive would look like one that never
+    # does.
+    calls = []
+
+    def objective(x):
+        calls.append(1)
+        if len(calls) == k:
+            raise error
+        return square(x)
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", Told)
+    with pytest.raises(error):
+        steps_below(objective, Adam(), 1e-9, [1.0], 500, gradient=slope, progress=True)
+    assert (Told.made.total, Told.made.steps, Told.made.closed) == (500, k - 1, 1)
+
+
+def test_the_bar_of_steps_below_counts_steps_and_is_closed(monkeypatch, capsys):
+    arguments = {"start": [10.0], "gradient": slope, "progress": True}
+    assert steps_below(square, GradientDescent(0.25), 1, cap=50, **arguments) == 4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "/50" in err
+    monkeypatch.setattr(tqdm.auto, "tqdm", Told)
+    steps_below(square, GradientDescent(0.25), 1, cap=50, **arguments)
+    assert (Told.made.total, Told.made.steps, Told.made.closed) == (50, 4, 1)
+    steps_below(square, GradientDescent(0.25), 1, cap=3, **arguments)
+    assert (Told.made.total, Told.made.steps, Told.made.closed) == (3, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "run", [minimize, partial(steps_below, loss=1.0)], ids=["minimize", "below"]
+)
+def test_a_bar_of_no_steps_is_closed_too(run, monkeypatch):
+    monkeypatch.setattr(tqdm.auto, "tqdm", Told)
+    steps = {"steps": 0} if run is minimize else {"cap": 0}
+    run(bowl, Adam(), progress=True, **steps)
+    assert (Told.made.total, Told.made.closed) == (0, 1)
+
+
+def test_steps_below_is_silent_about_what_overflows():
+    assert steps_below(bowl, GradientDescent(1e200), 1e-3) == math.inf

@@ -4,6 +4,7 @@ All landscapes are polynomials, so their gradients are not compared with differe
 values, to some tolerance, but with exact derivatives in rational numbers.
 """
 
+import pickle
 from fractions import Fraction
 from itertools import pairwise
 
@@ -436,3 +437,31 @@ def test_the_formula_is_balanced_latex_that_names_its_coordinates(landscape):
     assert landscape.formula.count("{") == landscape.formula.count("}")
     assert landscape.formula.count("(") == landscape.formula.count(")")
     assert "x" in landscape.formula
+
+
+# -------------------------------------------------------------------- pickling
+
+
+@every_landscape
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_landscape_survives_pickling_bit_for_bit(landscape, protocol):
+    other = pickle.loads(pickle.dumps(landscape, protocol))
+    assert type(other) is Landscape
+    points = points_in(landscape, 50, seed=9)
+    for x in (points, points.astype(np.float32)):
+        np.testing.assert_array_equal(other(x), landscape(x))
+        np.testing.assert_array_equal(other.gradient(x), landscape.gradient(x))
+    for name in ("name", "formula", "minima", "minimum", "start", "window", "d"):
+        assert getattr(other, name) == getattr(landscape, name)
+        assert type(getattr(other, name)) is type(getattr(landscape, name))
+    gradient = pickle.loads(pickle.dumps(landscape.gradient, protocol))  # a method of its own
+    np.testing.assert_array_equal(gradient(points), landscape.gradient(points))
+
+
+@every_landscape
+def test_a_pickled_landscape_refuses_what_it_refused(landscape):
+    other = pickle.loads(pickle.dumps(landscape))
+    with pytest.raises(ValueError, match=r"^x must have .* coordinates"):
+        other(np.ones(()))
+    with pytest.raises(AttributeError):
+        other.minimum = 1.0
