@@ -39,9 +39,11 @@ class NoisyGradient:
     objective : Landscape, or function of x (..., d) to a gradient (..., d)
     noise : float, at least 0
         The standard deviation, in the units of the gradient.
-    sparsity : float, in [0, 1)
-        The probability with which a coordinate's gradient is 0 in a step.
-    seed : int, from 0 to 2^32 − 1
+    sparsity : float, or d floats, in [0, 1)
+        The probability with which a coordinate's gradient is 0 in a step: one for all, or
+        one for each.
+    seed : int, or n ints, from 0 to 2^32 − 1
+        With several, x must be of shape (..., n, d), and every row has its own noise.
 
     Raises
     ------
@@ -61,28 +63,42 @@ class NoisyGradient:
 
     objective: Callable
     noise: float = 1.0
-    sparsity: float = 0.0
-    seed: int = 0
+    sparsity: float | tuple = 0.0
+    seed: int | tuple = 0
 
     def __post_init__(self):
         if not callable(self.objective):
             raise ValueError(f"objective must be a Landscape or a gradient, got {self.objective!r}")
         if not (_is_number(self.noise) and 0 <= self.noise < np.inf):
             raise ValueError(f"noise must be finite and at least 0, got {self.noise!r}")
-        if not (_is_number(self.sparsity) and 0 <= self.sparsity < 1):
-            raise ValueError(f"sparsity must be in [0, 1), got {self.sparsity!r}")
-        whole = isinstance(self.seed, int | np.integer) and not isinstance(self.seed, bool)
-        if not (whole and 0 <= self.seed <= _WORD):
-            raise ValueError(f"seed must be a whole number in [0, 2^32), got {self.seed!r}")
+        for name, each, domain in (
+            ("sparsity", _is_share, "in [0, 1)"),
+            ("seed", _is_seed, "a whole number in [0, 2^32)"),
+        ):
+            value = getattr(self, name)
+            if np.ndim(value) == 1 and len(value):
+                value = tuple(np.asarray(value).tolist())  # hashable, and nobody's to change
+                object.__setattr__(self, name, value)
+            if not all(map(each, value if isinstance(value, tuple) else (value,))):
+                raise ValueError(f"{name} must be {domain}, got {value!r}")
 
     def at_step(self, x, t):
         """The gradient at x that step t = 1, 2, ... sees: shape (..., d) to (..., d)."""
         exact = getattr(self.objective, "gradient", self.objective)
         g = np.asarray(exact(x))
         d = g.shape[-1] if g.ndim else 1
+        if isinstance(self.seed, tuple) and g.shape[-2:-1] != (len(self.seed),):
+            raise ValueError(
+                f"x must be of shape (..., {len(self.seed)}, d) for {len(self.seed)} seeds, "
+                f"got {g.shape}"
+            )
+        if isinstance(self.sparsity, tuple) and len(self.sparsity) != d:
+            raise ValueError(
+                f"x must have {len(self.sparsity)} coordinates, one for each sparsity, got {d}"
+            )
         if self.noise:
             g = g + (self.noise * standard_normal(self.seed, t, d)).astype(g.dtype)
-        if self.sparsity:
+        if self.sparsity != 0:
             g = np.where(uniform(self.seed, t, d, 0) >= self.sparsity, g, g.dtype.type(0))
         return g
 
@@ -92,19 +108,23 @@ class NoisyGradient:
 
 
 def standard_normal(seed, t, d):
-    """The noise of step t in each of d coordinates: array (d,), nearly standard normal.
+    """The noise of step t in each of d coordinates: nearly standard normal.
+
+    Shape (d,) for one seed, (n, d) for n.
 
     Examples
     --------
     >>> standard_normal(seed=3, t=1, d=2).round(4)
     array([0.1946, 0.6217])
     """
-    return uniform(seed, t, d, np.arange(1, DRAWS + 1)[:, None]).sum(axis=0) - DRAWS / 2
+    draws = np.arange(1, DRAWS + 1).reshape(-1, *[1] * (1 + np.ndim(seed)))
+    return uniform(seed, t, d, draws).sum(axis=0) - DRAWS / 2
 
 
 def uniform(seed, t, d, draw):
     """Numbers in (0, 1) for step t, each of d coordinates, and the draws given: (..., d)."""
-    h = _mix(np.array([seed & _WORD], np.uint32) ^ np.uint32(_GOLDEN))
+    seeds = np.asarray(seed, dtype=np.uint64)[..., None] & np.uint64(_WORD)
+    h = _mix(seeds.astype(np.uint32) ^ np.uint32(_GOLDEN))
     for word in (t, np.arange(d), draw):
         h = _mix(h ^ _mix(np.atleast_1d(word).astype(np.uint32) + np.uint32(_GOLDEN)))
     return (h + 0.5) / 2**32
@@ -120,3 +140,12 @@ def _mix(h):
 
 def _is_number(value):
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_share(value):
+    return _is_number(value) and 0 <= value < 1
+
+
+def _is_seed(value):
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return whole and 0 <= value <= _WORD

@@ -112,3 +112,74 @@ def test_a_function_will_do_and_precision_is_kept():
 def test_bad_arguments_are_refused_by_name(arguments, match):
     with pytest.raises(ValueError, match=match):
         NoisyGradient(**({"objective": bowl} | arguments))
+
+
+# ------------------------------------------------------------- several seeds
+
+
+SEEDS = [0, 7, 2**32 - 1]
+
+
+def test_each_of_several_seeds_has_the_noise_that_it_has_alone():
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    several = NoisyGradient(lambda x: 2 * x, noise=0.3, sparsity=0.4, seed=SEEDS)
+    for t in (1, 2, 50):
+        together = several.at_step(x, t)
+        for row, seed in enumerate(SEEDS):
+            alone = NoisyGradient(lambda x: 2 * x, noise=0.3, sparsity=0.4, seed=seed)
+            np.testing.assert_array_equal(together[row], alone.at_step(x[row], t))
+
+
+def test_several_seeds_are_the_same_in_every_run_of_a_sweep():
+    several = NoisyGradient(bowl, noise=0.3, sparsity=0.4, seed=SEEDS)
+    x = np.random.default_rng(0).normal(size=(4, 3, 2))
+    together = several.at_step(x, 3)
+    for k in range(4):
+        np.testing.assert_array_equal(together[k], several.at_step(x[k], 3))
+
+
+def test_each_coordinate_may_have_its_own_sparsity():
+    own = NoisyGradient(lambda x: np.ones_like(x), noise=0, sparsity=[0.0, 0.5, 0.9], seed=4)
+    seen = np.mean([own.at_step(np.ones(3), t) for t in range(1, 4001)], axis=0)
+    np.testing.assert_allclose(seen, [1.0, 0.5, 0.1], atol=0.03)
+    assert seen[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "x", "match"),
+    [
+        ({"seed": [1, 2]}, np.ones((3, 2)), r"^x must be of shape \(..., 2, d\) for 2 seeds"),
+        ({"seed": [1, 2]}, np.ones(2), r"^x must be of shape \(..., 2, d\).* got \(2,\)"),
+        ({"sparsity": [0.1, 0.2]}, np.ones(3), "^x must have 2 coordinates.* got 3"),
+    ],
+    ids=["too many rows", "a point", "coordinates"],
+)
+def test_points_that_do_not_fit_several_seeds_or_sparsities_are_refused(arguments, x, match):
+    noisy = NoisyGradient(lambda x: x, noise=0.1, **arguments)
+    with pytest.raises(ValueError, match=match):
+        noisy.at_step(x, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"seed": [1, -1]}, r"^seed must be a whole number .* got \(1, -1\)"),
+        ({"seed": [1, 2.5]}, "^seed must be .*2.5"),
+        ({"seed": []}, r"^seed must be .* got \[\]"),
+        ({"sparsity": [0.5, 1.0]}, r"^sparsity must be in \[0, 1\), got \(0.5, 1.0\)"),
+        ({"sparsity": [[0.5]]}, "^sparsity must be"),
+    ],
+    ids=str,
+)
+def test_bad_ones_among_several_are_refused(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        NoisyGradient(bowl, **arguments)
+
+
+def test_several_seeds_can_be_hashed_and_nobody_can_change_them():
+    seeds = np.array([1, 2])
+    noisy = NoisyGradient(bowl, seed=seeds)
+    seeds[0] = 9
+    assert noisy.seed == (1, 2)
+    assert hash(noisy) == hash(NoisyGradient(bowl, seed=(1, 2)))
+    assert noisy == NoisyGradient(bowl, seed=[1, 2])
