@@ -7,7 +7,8 @@ from importlib import import_module
 
 from adam_course.averages import debias, ema, half_life
 from adam_course.claims import ClaimError, claim
-from adam_course.descent import Trajectory, minimize, replay
+from adam_course.descent import Trajectory, minimize, replay, steps_below
+from adam_course.from_scratch import AdamFromScratch
 from adam_course.landscapes import (
     LANDSCAPES,
     Landscape,
@@ -19,6 +20,7 @@ from adam_course.landscapes import (
     saddle,
     styblinski_tang,
 )
+from adam_course.network import NeuralNetwork, Training, gradient_check
 from adam_course.noise import NoisyGradient
 from adam_course.optimizer import Optimizer
 from adam_course.optimizers import (
@@ -36,15 +38,22 @@ from adam_course.optimizers import (
     RMSProp,
     SignDescent,
 )
+from adam_course.races import Race, race
+from adam_course.sparse import SparseLogistic, SparseQuadratic
+from adam_course.tuning import AdamTuner, Sweep, Tuning, sweep
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Names that need more than NumPy, and the module each is loaded from on first use.
 _LAZY = {
+    "animate": "plotting",
     "label_line": "plotting",
     "plot_contour": "plotting",
     "plot_loss": "plotting",
+    "plot_surface": "plotting",
+    "plot_sweep": "plotting",
     "plot_trajectory": "plotting",
+    "plot_tuning": "plotting",
     "style_of": "plotting",
     "use_style": "plotting",
 }
@@ -56,6 +65,8 @@ __all__ = [
     "AdaGrad",
     "AdaMax",
     "Adam",
+    "AdamFromScratch",
+    "AdamTuner",
     "AdamW",
     "ClaimError",
     "GradientDescent",
@@ -63,25 +74,36 @@ __all__ = [
     "Momentum",
     "NAdam",
     "Nesterov",
+    "NeuralNetwork",
     "NoisyGradient",
     "Optimizer",
     "RAdam",
     "RMSProp",
+    "Race",
     "SignDescent",
+    "SparseLogistic",
+    "SparseQuadratic",
+    "Sweep",
+    "Training",
     "Trajectory",
+    "Tuning",
     "beale",
     "bowl",
     "claim",
     "debias",
     "ema",
+    "gradient_check",
     "half_life",
     "himmelblau",
     "minimize",
     "quadratic",
+    "race",
     "replay",
     "rosenbrock",
     "saddle",
+    "steps_below",
     "styblinski_tang",
+    "sweep",
     *_LAZY,
 ]
 

@@ -121,18 +121,33 @@ ARROWS = {
     "averages": set(),
     "hyperparameters": set(),
     "landscapes": set(),
+    "network": set(),
     "noise": set(),
+    "sparse": {"noise"},
     "claims": set(),
+    "from_scratch": set(),
     "optimizer": {"hyperparameters"},
     "optimizers": {"averages", "optimizer"},
     "descent": {"landscapes", "optimizer"},
+    "races": {"optimizer"},
+    "scales": {"hyperparameters"},
+    "trials": {"descent"},
+    "tuning": {"descent", "landscapes", "optimizer", "optimizers", "scales", "trials"},
     "styles": {"optimizers"},
-    "plotting": {"styles", "landscapes", "descent"},
+    "plotting": {"styles", "landscapes", "descent", "scales", "tuning"},
 }
 
 # Who may import what from outside, beyond NumPy and the standard library; of these, what is
 # imported inside a function is loaded on first use.
-OUTSIDE = {"plotting": {"matplotlib"}, "claims": {"IPython"}, "descent": {"tqdm"}}
+OUTSIDE = {
+    "plotting": {"matplotlib"},
+    "claims": {"IPython"},
+    "descent": {"tqdm"},
+    "network": {"tqdm"},
+    "races": {"pandas", "tqdm"},
+    "trials": {"cloudpickle", "tqdm"},
+    "tuning": {"pandas"},
+}
 
 
 def imports_of(source):
