@@ -139,6 +139,31 @@ def claim(
     _show(Claim(text, _rounded(measured), _rounded(expected), tolerance, source))
 
 
+def claims_of(notebook):
+    """The claims that a notebook stores, in its order.
+
+    Parameters
+    ----------
+    notebook : dict
+        A notebook as its file has it (nbformat 4).
+
+    Returns
+    -------
+    list of dict
+        For each the fields of `Claim`: sentence, measured, expected, tolerance, source.
+
+    Examples
+    --------
+    >>> held = {"claim": {"sentence": "It is so", "measured": True}}
+    >>> output = {"output_type": "display_data", "metadata": {"adam_course": held}}
+    >>> claims_of({"cells": [{"cell_type": "code", "outputs": [output]}]})[0]["sentence"]
+    'It is so'
+    """
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    found = [output.get("metadata", {}).get("adam_course", {}).get("claim") for output in outputs]
+    return [claim for claim in found if claim]
+
+
 def _close(values, target, rel, abs):
     numbers = values.dtype.kind in "biuf" and target.dtype.kind in "biuf"
     if not numbers or not (rel or abs):

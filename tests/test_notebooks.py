@@ -9,6 +9,7 @@ import pytest
 
 from tools.notebooks import ROOT, chapters, faults
 from tools.outputs import claims, pictures
+from tools.prose import loose
 
 CHAPTERS = chapters()
 
@@ -128,3 +129,62 @@ def test_links_to_files_that_are_there(notebook):
         if cell.cell_type == "markdown":
             for target in re.findall(r"\]\(([^)#:]+)\)", cell.source):
                 assert (Path(ROOT / "book") / target).exists(), target
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_number_in_the_prose_is_held_by_a_claim(path):
+    assert loose(path) == []
+
+
+class TestTheCheckOfNumbers:
+    """It must be able to fail."""
+
+    def chapter(self, prose, sentence="It takes 216 steps", measured=216.0, code="steps = 500"):
+        claim = {"sentence": sentence, "measured": measured, "expected": 216.0}
+        claim |= {"tolerance": "within 1 %", "source": "derived"}
+        output = {"output_type": "display_data", "metadata": {"adam_course": {"claim": claim}}}
+        return {
+            "cells": [
+                {"cell_type": "markdown", "source": [prose]},
+                {"cell_type": "code", "source": [code], "outputs": [output]},
+            ]
+        }
+
+    def loose_in(self, tmp_path, *arguments, **options):
+        path = tmp_path / "chapter.ipynb"
+        path.write_text(json.dumps(self.chapter(*arguments, **options)), encoding="utf-8")
+        return [written for _, written, _ in loose(path)]
+
+    @pytest.mark.parametrize(
+        "prose",
+        [
+            "It takes 216 steps of 500.",
+            "It takes about 220 steps.",
+            "See [chapter 14](14_resources.ipynb) and slide 13, from 2014.",
+            "With $a = 77$ and `b = 78`.",
+            "## After 79 steps",
+            "Twelve, 12, is a word.",
+            "```\n99 lines\n```",
+        ],
+    )
+    def test_lets_pass_what_is_held_set_or_no_number_of_the_text(self, tmp_path, prose):
+        assert self.loose_in(tmp_path, prose) == []
+
+    @pytest.mark.parametrize(
+        ("prose", "written"),
+        [
+            ("It takes 217 steps.", "217"),
+            ("It takes 216.4 steps.", "216.4"),
+            ("It is 1.5 times as fast.", "1.5"),
+            ("It is 21600 % faster, and 2.16 times.", "2.16"),
+            ("It takes 12 939 steps.", "12 939"),
+            ("It loses 37 per cent.", "37"),
+        ],
+    )
+    def test_finds_what_nothing_holds(self, tmp_path, prose, written):
+        assert self.loose_in(tmp_path, prose) == [written]
+
+    def test_takes_per_cents_for_shares(self, tmp_path):
+        share = {"sentence": "The share is 0.25", "measured": 0.25}
+        assert self.loose_in(tmp_path, "A share of 25 %.", **share) == []
+        assert self.loose_in(tmp_path, "A share of 25.", **share) == ["25"]

@@ -7,6 +7,7 @@ the claims that stand in the metadata of an output, where nbval does not look.
 import base64
 import math
 
+from adam_course.claims import claims_of
 from tools.figures import materially_equal
 
 # By how much a claim's measured value may differ from the stored one.  Its own tolerance
@@ -23,8 +24,7 @@ def pictures(outputs):
 
 def claims(outputs):
     """The claims in the metadata of a cell's outputs."""
-    found = [output.get("metadata", {}).get("adam_course", {}).get("claim") for output in outputs]
-    return [claim for claim in found if claim]
+    return claims_of({"cells": [{"outputs": outputs}]})
 
 
 def picture_difference(stored, computed):
