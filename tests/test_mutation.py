@@ -1,6 +1,6 @@
 """The tests of the tests: every wrong rule is caught, and convergence would not have caught it.
 
-First the wrong Adams of `mutants`, written by hand, each a mistake that people make.  Then
+First the wrong Adams of the bug zoo, written by hand, each a mistake that people make.  Then
 mistakes made by machine: every operator, number, comparison, function and symbol in the
 source of the rules is exchanged for another, one at a time.
 """
@@ -12,10 +12,10 @@ import types
 
 import numpy as np
 import pytest
-from mutants import WRONG_ADAMS, WRONG_ADAMWS
 from oracles import corners_of, decimal_run, expected_steps, first_failing_step, torch_run
 
 from adam_course import OPTIMIZERS, Adam, AdamW, averages, optimizers
+from adam_course.zoo import WRONG_ADAMS, WRONG_ADAMWS
 
 # ------------------------------------------------------------ Adam, by hand
 

@@ -1,15 +1,17 @@
-"""Wrong Adams: each is one mistake away from the right one, and most were once published.
+"""The bug zoo: wrong Adams, each one mistake away from the right one.
 
-Most still descend, and a test that only looks at where they arrive lets them pass.
-`test_mutation` shows that comparing every step does not.
+Most were once published; `SOURCES` says where.  Most still descend, and a test that only
+looks at where they arrive lets them pass.  `PROPERTIES` has small tests that do not, and
+`kill_matrix` shows which of somebody's tests catches which of the wrong Adams.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from adam_course import Adam, AdamW, debias, ema
-from adam_course.optimizers import AdamState
+from adam_course.averages import debias, ema
+from adam_course.descent import replay
+from adam_course.optimizers import Adam, AdamState, AdamW
 
 
 class WrongAdam(Adam):
@@ -278,3 +280,171 @@ WRONG_ADAMS = {mutant.__name__: mutant for mutant in WrongAdam.__subclasses__()}
 WRONG_ADAMWS = {
     mutant.__name__: mutant for mutant in (CoupledDecay, DecayWithoutRate, DecayAfterStep)
 }
+
+# Where such a bug shipped, or why it is here.  Issues are named by project and number; the
+# mutants are written anew.
+SOURCES = {
+    "NoCorrection": "MLX #1640 and mlx-rs #301: bias correction is off",
+    "OnlyFirstCorrected": "a slip of learners: the hat on v is forgotten",
+    "OnlySecondCorrected": "a slip of learners: the hat on m is forgotten",
+    "FrozenTime": "ML-From-Scratch #35, and Dive into Deep Learning's TensorFlow tab",
+    "LateTime": "a slip of learners: t is advanced twice before the correction",
+    "EarlyTime": "a slip of learners: t is advanced after the correction",
+    "LinearCorrection": "a slip of learners: β·t for βᵗ",
+    "MultipliedCorrection": "convnetjs #107 and #70",
+    "CorrectionInPlace": "Holocron #1",
+    "EpsilonInsideRoot": "AdaBound-tensorflow #3, and optax's RMSProp by default",
+    "EpsilonHat": "TensorFlow #9047 and #35102: the paper's other form",
+    "EpsilonOnParameter": "Dive into Deep Learning, adam.md, TensorFlow tab (2024); d2l-en #2691",
+    "NoEpsilon": "a slip of learners: it divides by zero where nothing happens",
+    "BetasSwapped": "a slip of learners: the arguments change places",
+    "SumForm": "a slip of learners: the momentum of torch's SGD in place of Adam's",
+    "GradientTwice": "a slip of learners: the update is called twice for m",
+    "MeanOfAbsolutes": "a slip of learners: |g| for g²",
+    "Variance": "kozistr's pytorch_optimizer #159: AdaBelief's variance",
+    "StaleSecondMoment": "npfl114 #79: v is used before it is updated",
+    "StaleFirstMoment": "a slip of learners: m is used before it is updated",
+    "NormOfAll": "a slip of learners: one rate for all coordinates",
+    "NoRoot": "labml's adam.py, in a formula of its text",
+    "Ascent": "a slip of learners: plus for minus",
+    "HiddenSchedule": "tensorflow #61411: a schedule where none was asked for",
+}
+
+
+# ------------------------------------------------------------------ properties
+
+
+def _steps(rule, gradients, **hyperparameters):
+    """The steps a rule takes on gradients, in learning rates: array (steps, ...)."""
+    return -replay(rule(learning_rate=1.0, **hyperparameters), gradients).step
+
+
+def first_step_is_one_rate(rule):
+    """The first step is one learning rate long, whatever the gradient."""
+    return bool(np.allclose(_steps(rule, [[1e-3, 1.0, 1e6]]), 1, rtol=1e-4))
+
+
+def constant_gradient_makes_equal_steps(rule):
+    """On a constant gradient every step is one learning rate long."""
+    return bool(np.allclose(_steps(rule, np.ones(60)), 1, rtol=1e-6))
+
+
+def scale_does_not_matter(rule):
+    """A thousandfold gradient makes the same steps, without epsilon."""
+    gradients = np.array([1.0, -2.0, 0.5, 3.0, 1.0])
+    one, other = (_steps(rule, c * gradients, epsilon=0.0) for c in (1.0, 1000.0))
+    return bool(np.allclose(one, other, rtol=1e-9))
+
+
+def epsilon_halves_a_gradient_of_its_size(rule):
+    """A gradient as large as epsilon makes a first step of half a rate."""
+    return bool(np.allclose(_steps(rule, [[1e-4]], epsilon=1e-4), 0.5, rtol=1e-9))
+
+
+def epsilon_is_beside_the_corrected_root(rule):
+    """So it is at the second step, when the correction has changed."""
+    return bool(np.allclose(_steps(rule, [[1e-4], [1e-4]], epsilon=1e-4)[1], 0.5, rtol=1e-9))
+
+
+def zeros_stay_where_they_are(rule):
+    """A coordinate whose gradients are zero does not move, and stays a number."""
+    return bool((_steps(rule, np.zeros((3, 2))) == 0).all())
+
+
+def coordinates_are_strangers(rule):
+    """A coordinate's steps do not depend on what its neighbour sees."""
+    calm = np.array([[1.0, 0.1], [0.5, 0.1], [2.0, 0.1]])
+    wild = calm * [1.0, 1e4]
+    return bool(np.allclose(_steps(rule, calm)[:, 0], _steps(rule, wild)[:, 0], rtol=1e-9))
+
+
+def second_step_by_hand(rule):
+    """The gradients 1 and 3 with both betas 1/2 make a second step of 7/3 over √(19/3)."""
+    # m̂ = (1/4 + 3/2) / (3/4) = 7/3,   v̂ = (1/4 + 9/2) / (3/4) = 19/3
+    second = _steps(rule, [1.0, 3.0], beta1=0.5, beta2=0.5, epsilon=0.0)[1]
+    return bool(np.isclose(second, (7 / 3) / np.sqrt(19 / 3), rtol=1e-9))
+
+
+def memories_are_told_apart(rule):
+    """With beta1 = 0 the step follows the newest gradient, with a long memory for size."""
+    # m̂ = g = 2,   v̂ = (0.9 · 1 + 4) · 0.1 / (1 − 0.81) = 4.9 / 1.9
+    second = _steps(rule, [1.0, 2.0], beta1=0.0, beta2=0.9, epsilon=0.0)[1]
+    return bool(np.isclose(second, 2 / np.sqrt(4.9 / 1.9), rtol=1e-9))
+
+
+PROPERTIES = {
+    test.__name__: test
+    for test in (
+        first_step_is_one_rate,
+        constant_gradient_makes_equal_steps,
+        scale_does_not_matter,
+        epsilon_halves_a_gradient_of_its_size,
+        epsilon_is_beside_the_corrected_root,
+        zeros_stay_where_they_are,
+        coordinates_are_strangers,
+        second_step_by_hand,
+        memories_are_told_apart,
+    )
+}
+
+
+def kill_matrix(tests=None):
+    """Which test catches which wrong Adam.
+
+    Parameters
+    ----------
+    tests : function, list of functions, or dict of name to function
+        Each takes a rule (a class such as `Adam`) and says True where the rule passes.
+        One that raises for a rule has caught it.  Default: `PROPERTIES`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each wrong Adam and a column for each test, True where it was caught.
+        The last column, `caught`, is True where any test did.
+
+    Raises
+    ------
+    ValueError
+        If a test does not pass the right Adam: it would catch anything.
+
+    Examples
+    --------
+    >>> def goes_downhill(rule):
+    ...     return replay(rule(), [1.0]).x[-1] < 0
+    >>> int(kill_matrix(goes_downhill)["caught"].sum())
+    1
+    >>> bool(kill_matrix()["caught"].all())
+    True
+    """
+    import pandas as pd
+
+    if callable(tests):
+        tests = [tests]
+    if tests is None:
+        tests = PROPERTIES
+    if not isinstance(tests, dict):
+        tests = {getattr(test, "__name__", str(test)): test for test in tests}
+    if not tests:
+        raise ValueError("tests must hold at least one function, got none")
+    for name, test in tests.items():
+        if not callable(test):
+            raise ValueError(f"tests[{name!r}] must be a function of a rule, got {test!r}")
+        if _catches(test, Adam):
+            raise ValueError(f"{name} does not pass the right Adam, and so says nothing")
+    matrix = pd.DataFrame(
+        {
+            name: {kind: _catches(test, rule) for kind, rule in WRONG_ADAMS.items()}
+            for name, test in tests.items()
+        }
+    )
+    matrix["caught"] = matrix.any(axis=1)
+    return matrix
+
+
+def _catches(test, rule):
+    try:
+        with np.errstate(all="ignore"):
+            return not test(rule)
+    except Exception:
+        return True
