@@ -7,6 +7,7 @@ from importlib import import_module
 
 from adam_course.averages import debias, ema, half_life
 from adam_course.claims import ClaimError, claim
+from adam_course.datasets import Images, Texts, digits, imdb, mnist, reviews
 from adam_course.descent import Trajectory, minimize, replay, steps_below
 from adam_course.from_scratch import AdamFromScratch
 from adam_course.landscapes import (
@@ -46,6 +47,8 @@ __version__ = "0.2.0"
 
 # Names that need more than NumPy, and the module each is loaded from on first use.
 _LAZY = {
+    "CNN": "pytorch",
+    "RNN": "pytorch",
     "animate": "plotting",
     "label_line": "plotting",
     "plot_contour": "plotting",
@@ -70,6 +73,7 @@ __all__ = [
     "AdamW",
     "ClaimError",
     "GradientDescent",
+    "Images",
     "Landscape",
     "Momentum",
     "NAdam",
@@ -84,6 +88,7 @@ __all__ = [
     "SparseLogistic",
     "SparseQuadratic",
     "Sweep",
+    "Texts",
     "Training",
     "Trajectory",
     "Tuning",
@@ -91,14 +96,18 @@ __all__ = [
     "bowl",
     "claim",
     "debias",
+    "digits",
     "ema",
     "gradient_check",
     "half_life",
     "himmelblau",
+    "imdb",
     "minimize",
+    "mnist",
     "quadratic",
     "race",
     "replay",
+    "reviews",
     "rosenbrock",
     "saddle",
     "steps_below",

@@ -411,7 +411,7 @@ def kill_matrix(tests=None):
     Examples
     --------
     >>> def goes_downhill(rule):
-    ...     return replay(rule(), [1.0]).x[-1] < 0
+    ...     return replay(rule(), [[1.0]]).x[-1, 0] < 0
     >>> int(kill_matrix(goes_downhill)["caught"].sum())
     1
     >>> bool(kill_matrix()["caught"].all())

@@ -125,6 +125,9 @@ ARROWS = {
     "noise": set(),
     "sparse": {"noise"},
     "claims": set(),
+    "downloads": set(),
+    "reviews": set(),
+    "datasets": {"downloads", "reviews"},
     "from_scratch": set(),
     "optimizer": {"hyperparameters"},
     "optimizers": {"averages", "optimizer"},
@@ -134,6 +137,7 @@ ARROWS = {
     "trials": {"descent"},
     "tuning": {"descent", "landscapes", "optimizer", "optimizers", "scales", "trials"},
     "styles": {"optimizers"},
+    "zoo": {"averages", "descent", "optimizers"},
     "plotting": {"styles", "landscapes", "descent", "scales", "tuning"},
 }
 
@@ -143,8 +147,11 @@ OUTSIDE = {
     "plotting": {"matplotlib"},
     "claims": {"IPython"},
     "descent": {"tqdm"},
+    "datasets": {"sklearn", "tqdm"},
+    "downloads": {"pooch", "requests", "tqdm", "urllib3"},
     "network": {"tqdm"},
     "races": {"pandas", "tqdm"},
+    "zoo": {"pandas"},
     "trials": {"cloudpickle", "tqdm"},
     "tuning": {"pandas"},
 }

@@ -11,7 +11,9 @@ from tools.notebooks import ROOT, chapters, faults
 from tools.outputs import claims, pictures
 from tools.prose import loose
 
-CHAPTERS = chapters()
+NOTEBOOKS = chapters()
+# What has a number is a chapter; the others are reference pages, made of cells as well.
+CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]
 
 # What a chapter has, in this order: a name, and the pattern that finds it.
 BONES = (
@@ -49,16 +51,16 @@ def code_cells(notebook):
 
 
 def test_every_notebook_is_in_the_table_of_contents():
-    assert {path.name for path in CHAPTERS} == {path.name for path in ROOT.glob("book/*.ipynb")}
+    assert {path.name for path in NOTEBOOKS} == {path.name for path in ROOT.glob("book/*.ipynb")}
     assert CHAPTERS
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_is_stored_as_it_ran(path):
     assert faults(path) == []
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_is_small_enough_to_load(path):
     assert path.stat().st_size < 2_500_000
 
@@ -131,7 +133,7 @@ def test_links_to_files_that_are_there(notebook):
                 assert (Path(ROOT / "book") / target).exists(), target
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_number_in_the_prose_is_held_by_a_claim(path):
     assert loose(path) == []
 

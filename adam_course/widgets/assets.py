@@ -24,7 +24,7 @@ STATIC = Path(__file__).parent / "static"
 
 # In this order: each file uses what stands before it.
 ENGINE = ("noise", "landscapes", "rules", "engine")
-VIEWS = ("dom", "plot", "explorer", "microscope")
+VIEWS = ("dom", "plot", "explorer", "microscope", "quiz", "views")
 
 # The landscapes that an Explorer offers; the quadratics are one, with sliders.
 _OFFERED = {

@@ -27,4 +27,5 @@ RANGES = {
         "gradients": (-1e12, 1e12, False),
         "step": (1, 200, True),
     },
+    "quiz": {},
 }

@@ -1,7 +1,8 @@
 """Every claim of every chapter on one page, collected from what the notebooks store.
 
 `{claims}` is that list, a section for each chapter; {claim-count}`all` is how many there
-are.  On a chapter's page each claim gets an anchor, to which the list leads.
+are; {held}`02 first step` is the sentence of one claim, that of chapter 2 which has these
+words.  On a chapter's page each claim gets an anchor, to which all of them lead.
 """
 
 import json
@@ -90,6 +91,25 @@ def claim_count(name, rawtext, text, lineno, inliner, options=None, content=()):
     return [nodes.Text(str(len(wanted[text])))], []
 
 
+def held(name, rawtext, text, lineno, inliner, options=None, content=()):
+    """The sentence of one claim: the number of its chapter, and words that it alone has."""
+    env = inliner.document.settings.env
+    env.note_reread()
+    chapter, _, words = text.partition(" ")
+    found = [
+        (docname.rpartition("/")[2], number, claim["sentence"])
+        for docname, (_, claims) in chapters(env.app).items()
+        if docname.rpartition("/")[2].startswith(chapter)
+        for number, claim in enumerate(claims, start=1)
+        if words in claim["sentence"]
+    ]
+    if len(found) != 1:
+        message = inliner.reporter.error(f"{len(found)} claims of {chapter} have {words!r}")
+        return [inliner.problematic(rawtext, rawtext, message)], [message]
+    ((page, number, sentence),) = found
+    return [nodes.reference("", sentence, refuri=f"{page}.html#claim-{number}", internal=True)], []
+
+
 def number_claims(app, doctree, docname):
     """Give each claim on a chapter's page its anchor."""
     if not (Path(app.srcdir) / f"{docname}.ipynb").exists():
@@ -111,5 +131,6 @@ def number_claims(app, doctree, docname):
 def setup(app):
     app.add_directive("claims", ClaimsDirective)
     app.add_role("claim-count", claim_count)
+    app.add_role("held", held)
     app.connect("doctree-resolved", number_claims)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -274,5 +274,3 @@ function microscopeTable() {
     },
   };
 }
-
-const WIDGETS = { explorer: renderExplorer, microscope: renderMicroscope };

@@ -1,0 +1,3 @@
+// Every view by the name that its widget has.
+
+const WIDGETS = { explorer: renderExplorer, microscope: renderMicroscope, quiz: renderQuiz };
