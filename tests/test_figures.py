@@ -127,6 +127,13 @@ def test_a_changed_claim_is_a_difference(changed):
     assert claim_difference([claim_output()], [])
 
 
+@pytest.mark.parametrize("bound", ["at least 3", "at most 4", "at least 3 and at most 4"])
+def test_where_a_claim_states_bounds_a_run_may_end_anywhere_between_them(bound):
+    one = claim_output(tolerance=bound)
+    assert claim_difference([one], [claim_output(tolerance=bound, measured=3.7)]) == ""
+    assert claim_difference([one], [claim_output(tolerance=bound, sentence="It is 3.7")])
+
+
 def test_the_picture_of_the_readme_is_what_its_script_draws(tmp_path):
     from tools.picture import PICTURE, main
 

@@ -1,5 +1,6 @@
 """The project's own papers agree: what is wanted and what is pinned, the README, the changelog."""
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import adam_course
+from adam_course.claims import claims_of
+from tools.notebooks import chapters
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -116,12 +119,23 @@ class TestReadme:
             assert callable(getattr(adam_course, name))
             assert (ROOT / test).is_file()
 
+    def test_states_how_many_claims_there_are(self):
+        stored = [
+            claim
+            for path in chapters()
+            for claim in claims_of(json.loads(path.read_text(encoding="utf-8")))
+        ]
+        (stated,) = re.findall(r"hold (\d+) claims", README)
+        assert int(stated) == len(stored) >= 150
+
     def test_links_to_files_that_are_there(self):
         for target in re.findall(r"\]\(([^):]+)\)", README):
             assert (ROOT / target).exists(), target
 
     def test_its_example_gives_what_it_says(self):
-        code = re.search(r"```python\n(.+?)```", README, flags=re.S)[1]
+        code = re.search(r"```python\n(from adam_course import Adam, .+?)```", README, flags=re.S)[
+            1
+        ]
         said = re.search(r"# (\d+)", code)[1]
         run = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
