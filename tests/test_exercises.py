@@ -15,6 +15,8 @@ from adam_course.zoo import WRONG_ADAMS
 from tools.notebooks import chapters
 
 CHAPTERS = [path for path in chapters() if path.stem[:2].isdigit()]
+# Chapters whose exercises are still without a check; a list that only gets shorter.
+UNCHECKED = {"12_rnn_sentiment_analysis"}
 COMPARED = {name: one for name, one in EXERCISES.items() if one.judge is None}
 
 # ------------------------------------------------------------------- all of them
@@ -120,7 +122,14 @@ def test_each_stands_in_its_chapter_open_and_then_solved():
         assert not any(text.startswith("✗") for text in texts), f"{name} gives its answer away"
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_the_chapters_without_checks_are_those_that_are_listed():
+    checked_ones = {name[:2] for name in EXERCISES}
+    assert {path.stem for path in CHAPTERS if path.stem[:2] not in checked_ones} == UNCHECKED
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in CHAPTERS if p.stem not in UNCHECKED], ids=lambda path: path.stem
+)
 def test_every_chapter_has_exercises_with_a_check_and_quizzes(path):
     cells = nbformat.read(path, as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]

@@ -61,7 +61,8 @@ function renderQuiz({ model, el }) {
   );
   el.append(root);
   addEventListener("adam-score", count);
-  count();
+  // Those that stand already count this one too.
+  dispatchEvent(new CustomEvent("adam-score"));
   return () => {
     removeEventListener("adam-score", count);
     root.remove();
