@@ -8,11 +8,11 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from numbers import Integral
 from random import Random
 
 import numpy as np
 
+from adam_course.checks import check_whole
 from adam_course.downloads import (
     PublishedFile,
     addresses,
@@ -249,13 +249,6 @@ def _check_count(name, array, other, reference):
         raise ValueError(f"{name} are {len(array)}, {other} are {len(reference)}")
 
 
-def _check_whole(name, value, low, high=None):
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or value < low or (high is not None and value > high):
-        between = f"from {low} to {high}" if high is not None else f"of at least {low}"
-        raise ValueError(f"{name} must be a whole number {between}, got {value!r}")
-
-
 # ---------------------------------------------------------------------- pictures
 
 
@@ -297,9 +290,9 @@ def digits(size=28, test=360, seed=0):
     """
     from sklearn.datasets import load_digits
 
-    _check_whole("size", size, 12, 128)
-    _check_whole("test", test, 10, 1787)
-    _check_whole("seed", seed, 0)
+    check_whole("size", size, 12, 128)
+    check_whole("test", test, 10, 1787)
+    check_whole("seed", seed, 0)
     small, labels = load_digits(return_X_y=True)
     images = _enlarged(small.reshape(-1, 8, 8).astype(np.int64), size)
     labels = labels.astype(np.int64)
@@ -553,8 +546,8 @@ def imdb(directory=None, base_url=None, progress=True, vocabulary=10_000, length
 
     Source: A. L. Maas et al. (2011), Learning Word Vectors for Sentiment Analysis, ACL.
     """
-    _check_whole("vocabulary", vocabulary, 3)
-    _check_whole("length", length, 1)
+    check_whole("vocabulary", vocabulary, 3)
+    check_whole("length", length, 1)
     mirrors = addresses(base_url, _IMDB_MIRRORS)
     folder = data_directory(directory)
     unpacked = None if (folder / _IMDB.name).exists() else _unpacked(folder)

@@ -12,8 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adam_course.checks import check_whole
 from adam_course.landscapes import Landscape
 from adam_course.optimizer import Optimizer
+from adam_course.progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -341,8 +343,7 @@ def _shaped(name, value, x, shape, dtype):
 
 
 def _whole(name, value, least):
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    check_whole(name, value, least)
     return int(value)
 
 
@@ -384,18 +385,13 @@ def _walk(optimizer, x, steps, gradient_at, loss_at=None):
 @contextmanager
 def _walking(steps, progress):
     """Around a walk: no warnings of NumPy's, and a bar that is told of each step."""
-    bar = _bar(steps) if progress else None
+    with progress_bar(steps, "step", progress) as advance, np.errstate(all="ignore"):
 
-    def told(look):
-        if bar is not None and look.t < steps:
-            bar.update()
+        def told(look):
+            if look.t < steps:
+                advance()
 
-    try:
-        with np.errstate(all="ignore"):
-            yield told
-    finally:
-        if bar is not None:  # a bar of no steps is false
-            bar.close()
+        yield told
 
 
 def _recorded(optimizer, walk, steps, record, progress):
@@ -441,12 +437,6 @@ def _frozen(x):
     x = np.asarray(x)
     x.flags.writeable = False
     return x
-
-
-def _bar(steps):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=steps, unit="step", leave=False)
 
 
 def _steps(first):

@@ -7,9 +7,12 @@ is the same arrays with leading axes.  Chapter 10 derives the gradients and chec
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
+
+from adam_course.checks import check_seeds, check_whole, is_whole
+from adam_course.progress import progress_bar
 
 
 def sigmoid(z):
@@ -112,8 +115,8 @@ class NeuralNetwork:
 
     def __post_init__(self):
         for name in ("input_size", "hidden_size", "output_size"):
-            _check_whole(name, getattr(self, name), 1)
-        _check_whole("seed", self.seed, 0)
+            check_whole(name, getattr(self, name), 1)
+        check_whole("seed", self.seed, 0)
         if self.params is None:
             rng = np.random.default_rng(self.seed)
             params = {name: rng.uniform(-1, 1, shape) for name, shape in self.shapes.items()}
@@ -213,23 +216,19 @@ class NeuralNetwork:
             hasattr(optimizer, "init") and hasattr(optimizer, "step")
         ):
             raise ValueError(f"optimizer must be an Optimizer such as Adam(), got {optimizer!r}")
-        _check_whole("epochs", epochs, 0)
+        check_whole("epochs", epochs, 0)
         _check_batch(batch)
-        _check_whole("seed", seed, 0)
+        check_whole("seed", seed, 0)
         params, state = self.params, optimizer.init(self.params)
-        bar = _bar(epochs) if progress else None
-        try:
-            for epoch in range(epochs):
-                for chosen in batches(len(inputs), batch, seed, epoch):
-                    g = self._gradients(inputs[chosen], targets[chosen], params)
-                    params, state = optimizer.step(params, g, state)
-                if bar is not None:
-                    bar.update()
-        except KeyboardInterrupt:
-            pass  # what was learned so far is kept
-        finally:
-            if bar is not None:  # a bar of no epochs is false
-                bar.close()
+        with progress_bar(epochs, "epoch", progress) as advance:
+            try:
+                for epoch in range(epochs):
+                    for chosen in batches(len(inputs), batch, seed, epoch):
+                        g = self._gradients(inputs[chosen], targets[chosen], params)
+                        params, state = optimizer.step(params, g, state)
+                    advance()
+            except KeyboardInterrupt:
+                pass  # what was learned so far is kept
         return self.with_params(params)
 
     def with_params(self, params):
@@ -239,7 +238,9 @@ class NeuralNetwork:
     def starts(self, seeds):
         """The parameters that networks of these seeds start with: (len(seeds), size)."""
         sizes = self.input_size, self.hidden_size, self.output_size
-        return np.stack([self.flatten(type(self)(*sizes, seed=s).params) for s in _seeds(seeds)])
+        return np.stack(
+            [self.flatten(type(self)(*sizes, seed=s).params) for s in check_seeds(seeds)]
+        )
 
     def flatten(self, params):
         """Parameters as one vector: a dict of (..., *shape) to (..., size)."""
@@ -347,7 +348,7 @@ class Training:
         if not isinstance(network, NeuralNetwork):
             raise ValueError(f"network must be a NeuralNetwork, got {network!r}")
         _check_batch(batch)
-        self.network, self.seeds, self.batch = network, _seeds(seeds), batch
+        self.network, self.seeds, self.batch = network, check_seeds(seeds), batch
         inputs, targets = network._examples(inputs, targets)
         for name, value in (("inputs", inputs), ("targets", targets)):
             if value.shape[:-2] not in ((), (len(self.seeds),)):
@@ -525,28 +526,6 @@ def _numbers(name, value):
     return array
 
 
-def _is_whole(value, least):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
-
-
-def _check_whole(name, value, least):
-    if not _is_whole(value, least):
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-
-
 def _check_batch(batch):
-    if not (batch is None or _is_whole(batch, 1)):
+    if not (batch is None or is_whole(batch, 1)):
         raise ValueError(f"batch must be None or a whole number of at least 1, got {batch!r}")
-
-
-def _seeds(seeds):
-    whole = np.atleast_1d(seeds)
-    if whole.ndim != 1 or not whole.size or whole.dtype.kind not in "iu" or whole.min() < 0:
-        raise ValueError(f"seeds must be whole numbers of at least 0, got {seeds!r}")
-    return whole.tolist()
-
-
-def _bar(total):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="epoch", leave=False)

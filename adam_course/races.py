@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adam_course.optimizer import Optimizer
+from adam_course.progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +147,7 @@ def race(cost, contenders, tuning, held_out, *, choose_by=None, progress=False):
     if len(set(counts.values())) > 1:
         raise ValueError(f"contenders must have as many candidates each, got {counts}")
     chosen, tuned, costs, at_edge = {}, {}, {}, []
-    bar = _bar(2 * len(contenders)) if progress else None
-    try:
+    with progress_bar(2 * len(contenders), "run", progress) as advance:
         for name, optimizer in contenders.items():
             count = counts[name]
             on_tuning = _costs(name, cost(optimizer, tuning), (count, len(tuning)))
@@ -157,19 +157,14 @@ def race(cost, contenders, tuning, held_out, *, choose_by=None, progress=False):
             if np.isnan(tuned[name]).any():
                 raise ValueError(f"choose_by must not return NaN, got it for {name}")
             best = int(np.argmin(tuned[name]))
-            if bar:
-                bar.update()
+            advance()
             chosen[name] = _candidate(optimizer, best)
             rates = np.ravel(optimizer.learning_rate)
             least, largest = rates.min(), rates.max()
             if least < largest and rates[best] in (least, largest):
                 at_edge.append(name)
             costs[name] = _costs(name, cost(chosen[name], held_out), (len(held_out),))
-            if bar:
-                bar.update()
-    finally:
-        if bar:
-            bar.close()
+            advance()
     return Race(chosen, tuned, costs, tuple(at_edge))
 
 
@@ -233,9 +228,3 @@ def _costs(name, costs, shape):
     if np.isnan(costs).any():
         raise ValueError(f"cost must not return NaN (infinite for never), got it for {name}")
     return costs
-
-
-def _bar(total):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="run", leave=False)

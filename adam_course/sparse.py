@@ -5,10 +5,11 @@ is told something only when the word is there.  The data are generated, from see
 what happens is the same for every rule.
 """
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
+from adam_course.checks import check_seeds, check_whole
 from adam_course.noise import NoisyGradient
 
 
@@ -50,7 +51,7 @@ class SparseQuadratic:
     """
 
     def __init__(self, seeds, *, curvatures=None, frequencies=0.1, noise=0.0):
-        self.seeds = _seeds(seeds)
+        self.seeds = check_seeds(seeds)
         curvatures = np.ones(100) if curvatures is None else np.asarray(curvatures, dtype=float)
         if curvatures.ndim != 1 or not (np.isfinite(curvatures) & (curvatures >= 0)).all():
             raise ValueError(f"curvatures must be d numbers of at least 0, got {curvatures!r}")
@@ -135,11 +136,9 @@ class SparseLogistic:
     """
 
     def __init__(self, seeds, *, features=300, size=1.0, rarer_than=1.0, examples=2000, batch=8):
-        self.seeds = _seeds(seeds)
+        self.seeds = check_seeds(seeds)
         for name, value in (("features", features), ("examples", examples), ("batch", batch)):
-            whole = isinstance(value, Integral) and not isinstance(value, bool)
-            if not whole or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+            check_whole(name, value, 1)
         if examples % batch:
             raise ValueError(f"batch must be a divisor of examples={examples}, got {batch!r}")
         if not (isinstance(size, Real) and 0 <= size < np.inf):
@@ -229,10 +228,3 @@ class SparseLogistic:
             return values.reshape(*leading, *values.shape[1:])
 
         return runs, restore
-
-
-def _seeds(seeds):
-    whole = np.atleast_1d(seeds)
-    if whole.ndim != 1 or not whole.size or whole.dtype.kind not in "iu" or whole.min() < 0:
-        raise ValueError(f"seeds must be whole numbers of at least 0, got {seeds!r}")
-    return whole.tolist()

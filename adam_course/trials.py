@@ -103,26 +103,26 @@ def _failure(error):
     return {"score": math.nan, "held_out": math.nan, "status": words}
 
 
-def run_here(task, chunks, bar):
+def run_here(task, chunks, advance):
     """The trials one chunk after the other, as far as they come."""
     trials = []
     try:
         for chunk in chunks:
             trials += task.run(chunk)
-            bar.update(len(chunk))
+            advance(len(chunk))
     except KeyboardInterrupt:
         pass  # `tune` sees that some are missing
     return trials
 
 
-def run_elsewhere(task, chunks, bar, executor):
+def run_elsewhere(task, chunks, advance, executor):
     """The trials by an executor, in their order, as far as they come."""
     futures = {}
     try:
         for chunk in chunks:
             futures[_submitted(task, chunk, executor)] = chunk
         for future in as_completed(futures):
-            bar.update(len(futures[future]))
+            advance(len(futures[future]))
     except KeyboardInterrupt:
         _cancel(futures)
     except Exception:  # what cannot be sent at all: for the caller to see
@@ -165,17 +165,3 @@ def _run_pickled(pickled):
 
     task, chunk = cloudpickle.loads(pickled)
     return task.run(chunk)
-
-
-class NoBar:
-    def update(self, count):
-        pass
-
-    def close(self):
-        pass
-
-
-def progress_bar(total):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="trial", leave=False)

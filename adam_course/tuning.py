@@ -8,16 +8,17 @@ import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from numbers import Integral
 
 import numpy as np
 
+from adam_course.checks import check_whole, is_whole
 from adam_course.descent import minimize
 from adam_course.landscapes import Landscape
 from adam_course.optimizer import Optimizer
 from adam_course.optimizers import Adam
+from adam_course.progress import progress_bar
 from adam_course.scales import RANGES, check_range, from_scale, to_scale, within
-from adam_course.trials import CHUNK, NoBar, Task, progress_bar, run_elsewhere, run_here
+from adam_course.trials import CHUNK, Task, run_elsewhere, run_here
 
 # ---------------------------------------------------------------------- sweeps
 
@@ -355,10 +356,9 @@ class AdamTuner:
             Naming the argument and its value.
         """
         for name, value in (("num_trials", num_trials), ("iterations", iterations)):
-            if not _is_whole(value) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+            check_whole(name, value, 1)
         seeds = list(seed) if isinstance(seed, Iterable) else [seed]
-        if not seeds or not all(_is_whole(one) and one >= 0 for one in seeds):
+        if not seeds or not all(is_whole(one, 0) for one in seeds):
             raise ValueError(f"seed must be a whole number of at least 0, or several, got {seed!r}")
         if sampling not in ("random", "grid"):
             raise ValueError(f'sampling must be "random" or "grid", got {sampling!r}')
@@ -378,14 +378,11 @@ class AdamTuner:
             self.summary,
         )
         chunks = [settings[k : k + CHUNK] for k in range(0, len(settings), CHUNK)]
-        bar = progress_bar(len(settings)) if progress else NoBar()
-        try:
+        with progress_bar(len(settings), "trial", progress) as advance:
             if executor is None:
-                trials = run_here(task, chunks, bar)
+                trials = run_here(task, chunks, advance)
             else:
-                trials = run_elsewhere(task, chunks, bar, executor)
-        finally:
-            bar.close()
+                trials = run_elsewhere(task, chunks, advance, executor)
         searched = tuple(n for n, r in self.parameter_ranges.items() if not isinstance(r, float))
         done, wanted = len(trials), len(settings)
         stopped = None if done == wanted else f"interrupted after {done} of {wanted} trials"
@@ -482,7 +479,3 @@ def _in_window(landscape):
     if len(low) != d:  # a window has two sides, whatever the dimension
         low, high = np.full(d, low.min()), np.full(d, high.max())
     return np.random.default_rng(0).uniform(low, high, size=(40, d))
-
-
-def _is_whole(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)

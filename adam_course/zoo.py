@@ -1,6 +1,6 @@
 """The bug zoo: wrong Adams, each one mistake away from the right one.
 
-Most were once published; `SOURCES` says where.  Most still descend, and a test that only
+Many were once published; `SOURCES` says where.  Most still descend, and a test that only
 looks at where they arrive lets them pass.  `PROPERTIES` has small tests that do not, and
 `kill_matrix` shows which of somebody's tests catches which of the wrong Adams.
 """

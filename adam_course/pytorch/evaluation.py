@@ -7,11 +7,12 @@ a tuple of them, as in ((tokens, lengths), labels).
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from numbers import Integral
 
 import numpy as np
 import torch
 from torch.nn import functional
+
+from adam_course.checks import check_whole
 
 # Examples that are evaluated at once: a matter of memory alone.
 BATCH = 500
@@ -192,7 +193,7 @@ def evaluate(model, data, *, loss=None, batch_size=BATCH):
     loss = classification_loss if loss is None else loss
     if not callable(loss):
         raise ValueError(f"loss must be a function of (logits, labels), got {loss!r}")
-    whole("batch_size", batch_size)
+    check_whole("batch_size", batch_size, 1)
     total, outputs = 0.0, []
     with evaluating(model), torch.no_grad():
         for chosen in torch.arange(len(examples)).split(batch_size):
@@ -222,12 +223,6 @@ def evaluating(model):
     finally:
         for module, mode in modes.items():
             module.training = mode
-
-
-def whole(name, value):
-    """Refuse by name what is no whole number of at least 1."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,13 @@ losses want: they apply softmax or the sigmoid themselves, in a form that does n
 
 from collections import deque
 from contextlib import nullcontext
-from numbers import Integral
 
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from adam_course.checks import check_whole
 from adam_course.pytorch.randomness import drawn_from
 
 WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -177,8 +177,7 @@ class RNN(nn.Module):
             "output_dim": output_dim,
         }
         for name, value in sizes.items():
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+            check_whole(name, value, 1)
         if read not in ("last", "padded"):
             raise ValueError(f'read must be "last" or "padded", got {read!r}')
         super().__init__()

@@ -13,13 +13,13 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 import torch
 
+from adam_course.checks import check_whole
 from adam_course.pytorch import checkpoints
 from adam_course.pytorch.evaluation import (
     Examples,
     check_labels,
     classification_loss,
     evaluating,
-    whole,
 )
 from adam_course.pytorch.evaluation import evaluate as evaluated
 from adam_course.pytorch.history import EPOCHS, STEPS, History
@@ -109,7 +109,7 @@ def train(
         model, optimizer, data, test, loss, batch_size, seed, clip_norm, scheduler,
         scheduler_every, evaluate,
     )  # fmt: skip
-    whole("epochs", epochs)
+    check_whole("epochs", epochs, 1)
     bar = None
     with drawn_from(seed, run.device):
         if checkpoint is not None:
@@ -194,7 +194,7 @@ class _Run:
         self.loss = classification_loss if self.loss is None else self.loss
         if not callable(self.loss):
             raise ValueError(f"loss must be a function of (logits, labels), got {self.loss!r}")
-        whole("batch_size", self.batch_size)
+        check_whole("batch_size", self.batch_size, 1)
         check_seed(self.seed)
         clip = self.clip_norm
         if not (clip is None or (isinstance(clip, Real) and 0 < clip < math.inf)):

@@ -7,6 +7,7 @@ words.  On a chapter's page each claim gets an anchor, to which all of them lead
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from docutils import nodes
@@ -21,14 +22,20 @@ OPENS = re.compile(r'<div class="claim"')
 
 def chapters(app):
     """name -> (title, claims) of every notebook in the table of contents, in its order."""
-    found = {}
-    for docname in app.env.found_docs if app.env else ():
-        path = Path(app.srcdir) / f"{docname}.ipynb"
-        if path.exists():
-            notebook = json.loads(path.read_text(encoding="utf-8"))
-            title = "".join(notebook["cells"][0]["source"]).split("\n")[0].lstrip("# ")
-            found[docname] = title, claims_of(notebook)
-    return dict(sorted(found.items()))
+    paths = {name: Path(app.srcdir) / f"{name}.ipynb" for name in sorted(app.env.found_docs)}
+    return {
+        name: title_and_claims(path, path.stat().st_mtime_ns)
+        for name, path in paths.items()
+        if path.exists()
+    }
+
+
+@cache
+def title_and_claims(path, changed):
+    """Of one notebook, which is read again only when it has changed."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    title = "".join(notebook["cells"][0]["source"]).split("\n")[0].lstrip("# ")
+    return title, claims_of(notebook)
 
 
 def shown(value):
