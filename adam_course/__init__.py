@@ -6,7 +6,7 @@ Importing it loads NumPy and nothing heavier; what draws is loaded on first use.
 from importlib import import_module
 
 from adam_course.averages import debias, ema, half_life
-from adam_course.claims import ClaimError, claim
+from adam_course.claims import ClaimError, claim, claims_about
 from adam_course.datasets import Images, Texts, digits, imdb, mnist, reviews
 from adam_course.descent import Trajectory, minimize, replay, steps_below
 from adam_course.from_scratch import AdamFromScratch
@@ -95,6 +95,7 @@ __all__ = [
     "beale",
     "bowl",
     "claim",
+    "claims_about",
     "debias",
     "digits",
     "ema",

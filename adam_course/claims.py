@@ -3,7 +3,7 @@
 A claim is a sentence, a measured value, the value it is expected to have, and a
 tolerance.  The number in the sentence is filled in from the expected value, so
 the two cannot drift apart; a measured value outside its tolerance stops the
-notebook.
+notebook.  On data that the sentences are not about (`claims_about`) it is shown instead.
 """
 
 import html
@@ -16,6 +16,10 @@ import numpy as np
 
 class ClaimError(AssertionError):
     """A claim that does not hold."""
+
+
+# What the sentences are about, where these are not the data at hand; else None.
+_elsewhere = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,60 @@ class Claim:
             f'<small class="claim-basis">{html.escape(self.tolerance, quote=False)}; '
             f"{html.escape(self.source, quote=False)}</small></div>"
         )
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A sentence about other data than the ones at hand, on which it is not so."""
+
+    sentence: str
+    measured: float | list | str
+    about: str
+
+    def __str__(self):
+        return f"≠ {self.sentence} [said of {self.about}; measured here: {self.measured}]"
+
+    def _repr_html_(self):
+        return (
+            '<div class="claim contrast"><span class="claim-mark" role="img" '
+            f'aria-label="differs here">≠</span> {html.escape(self.sentence, quote=False)} '
+            f'<small class="claim-basis">said of {html.escape(self.about, quote=False)}; '
+            f"measured here: {html.escape(str(self.measured), quote=False)}</small></div>"
+        )
+
+
+def claims_about(what, here):
+    """Say what a notebook's claims are about, so that it also runs on something else.
+
+    A chapter's numbers belong to its data.  Where a reader puts others in their place,
+    a claim that holds there too is shown with its ✓; one that does not is shown with ≠
+    and what was measured, and the notebook goes on.
+
+    Parameters
+    ----------
+    what : str
+        What the sentences are about, such as "the digits that ship".
+    here : bool
+        Whether that is what is at hand.  If it is, claims stop the notebook as always.
+
+    Raises
+    ------
+    ValueError
+        If `what` is no text, or `here` no bool.
+
+    Examples
+    --------
+    >>> claims_about("twelve tosses", here=False)
+    >>> claim("Half of the tosses, {}, were heads", 510, 6)
+    ≠ Half of the tosses, 6, were heads [said of twelve tosses; measured here: 510]
+    >>> claims_about("twelve tosses", here=True)
+    """
+    global _elsewhere
+    if not isinstance(what, str) or not what.strip():
+        raise ValueError(f"what must be a text, got {what!r}")
+    if not isinstance(here, bool | np.bool_):
+        raise ValueError(f"here must be True or False, got {here!r}")
+    _elsewhere = None if here else what
 
 
 def claim(
@@ -85,7 +143,8 @@ def claim(
     Raises
     ------
     ClaimError
-        If it does not hold; the message has the measured and the expected value.
+        If it does not hold; the message has the measured and the expected value.  After
+        `claims_about` something else than what is at hand, the difference is shown instead.
     ValueError
         If there is nothing to hold (no expected value and no bound for a number), or a
         tolerance beside bounds.
@@ -132,6 +191,9 @@ def claim(
         holds = same_shape and _close(values, target, rel, abs)
         bounds = [] if expected is True else _fields(expected)
     text = sentence.format(*bounds)
+    if not holds and _elsewhere is not None:
+        _show(Contrast(text, _rounded(measured), _elsewhere))
+        return
     if not holds:
         raise ClaimError(
             f"{text}: measured {_plain(measured)}, expected {_plain(expected)} ({tolerance})"
@@ -210,12 +272,14 @@ def _rounded(value):
     return value
 
 
-def _show(held):
+def _show(line):
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
-        print(held)
+        print(line)
         return
     from IPython.display import display
 
-    data = {"text/plain": str(held), "text/html": held._repr_html_()}
-    display(data, raw=True, metadata={"adam_course": {"claim": asdict(held)}})
+    data = {"text/plain": str(line), "text/html": line._repr_html_()}
+    # Only a claim that holds is one for `claims_of`.
+    kind = "claim" if isinstance(line, Claim) else "contrast"
+    display(data, raw=True, metadata={"adam_course": {kind: asdict(line)}})

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import adam_course
-from adam_course import ClaimError, claim
-from adam_course.claims import Claim
+from adam_course import ClaimError, claim, claims_about
+from adam_course.claims import Claim, claims_of
 
 
 def fails(sentence, *args, **options):
@@ -307,6 +307,8 @@ claim("It is so", np.bool_(True))
 claim("It is {}", 2.0, 1.0)
 claim("A table", np.array([[1/3]]), [[0.33]], abs=0.01)
 claim("At least {}", float("inf"), at_least=1)
+claims_about("a & b", here=False)
+claim("3 < 4: {}", 5, 1)
 """
 
 NOTEBOOK = """
@@ -316,7 +318,7 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-shell.run_cell("import numpy as np\\nfrom adam_course import claim")
+shell.run_cell("import numpy as np\\nfrom adam_course import claim, claims_about")
 cells = []
 for source in json.loads(sys.argv[1]):
     with capture_output() as captured:
@@ -396,3 +398,62 @@ def test_with_ipython_loaded_but_no_shell_a_claim_is_printed(capsys):
 
     assert IPython.get_ipython() is None
     assert said(capsys, "It is {}", 1, 1) == "✓ It is 1 [exactly; measured here]\n"
+
+
+# ------------------------------------------------------------ about other data
+
+
+@pytest.fixture
+def elsewhere():
+    """Claims said of something else than what is at hand, for one test."""
+    claims_about("twelve tosses", here=False)
+    yield
+    claims_about("twelve tosses", here=True)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_on_other_data_a_claim_that_holds_is_a_claim(capsys):
+    assert said(capsys, "It is {}", 1, 1).startswith("✓ It is 1")
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("It is {}", 2, 1), "≠ It is 1 [said of twelve tosses; measured here: 2]\n"),
+        (("It is so", False), "≠ It is so [said of twelve tosses; measured here: False]\n"),
+        (("{}, {}", [1, 2], [3, 4]), "≠ 3, 4 [said of twelve tosses; measured here: [1, 2]]\n"),
+    ],
+)
+def test_on_other_data_a_claim_that_does_not_hold_says_what_was_measured(arguments, line, capsys):
+    assert said(capsys, *arguments) == line
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_on_other_data_a_claim_about_nothing_is_an_error_still():
+    with pytest.raises(ValueError, match="needs an expected value"):
+        claim("It is {}", 2)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_back_on_the_data_that_are_meant_claims_stop_again():
+    claims_about("twelve tosses", here=np.bool_(True))
+    fails("It is {}", 2, 1)
+
+
+def test_only_a_claim_that_holds_is_counted(cells):
+    assert [list(out["metadata"]["adam_course"]) for out in cells[8]["outputs"]] == [["contrast"]]
+    notebook = {"cells": cells}
+    assert len(claims_of(notebook)) == 6
+    html = cells[8]["outputs"][0]["data"]["text/html"]
+    assert "3 &lt; 4: 1" in html
+    assert "a &amp; b" in html
+
+
+@pytest.mark.parametrize(
+    ("what", "here", "named"),
+    [("", True, "what .* ''"), (3, True, "what .* 3"), ("data", "no", "here .* 'no'")],
+)
+def test_what_and_here_are_checked(what, here, named):
+    with pytest.raises(ValueError, match=named):
+        claims_about(what, here)

@@ -116,6 +116,11 @@ def test_every_claim_in_the_code_was_shown(notebook):
         assert len(claims(cell.outputs)) >= called
 
 
+def test_stores_no_claim_that_was_let_pass_on_other_data(notebook):
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", ())]
+    assert not [out for out in outputs if "contrast" in out.metadata.get("adam_course", {})]
+
+
 def test_exercises_are_two_to_four_each_with_a_solution(notebook):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     exercises = re.findall(r"^### (\d+\.\d+) ", text, flags=re.MULTILINE)
