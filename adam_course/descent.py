@@ -258,7 +258,7 @@ def replay(optimizer, gradients, start=0.0):
         ) from None
     x = _point(start)
     try:
-        x = _start(np.broadcast_to(x.astype(float), shape), optimizer)
+        x = starting_points(np.broadcast_to(x.astype(float), shape), optimizer)
     except ValueError:
         raise ValueError(
             f"start must have the shape of one gradient, {shape}, got {x.shape}"
@@ -285,7 +285,7 @@ def _problem(objective, optimizer, start, gradient):
         raise ValueError(f"gradient must be a function, got {gradient!r}")
     if start is None:
         raise ValueError("start must be given, unless objective is a Landscape")
-    x = _start(start, optimizer)
+    x = starting_points(start, optimizer)
     at_step = getattr(gradient, "at_step", None) or (lambda x, t: gradient(x))
 
     def loss_at(x):
@@ -317,8 +317,14 @@ def _point(start):
     return x
 
 
-def _start(start, optimizer):
-    """The start as an array with a row for every setting of the hyperparameters."""
+def starting_points(start, optimizer):
+    """The start as an array with a row for every setting of the hyperparameters.
+
+    Raises
+    ------
+    ValueError
+        If it is no point of finite numbers, or its shape does not fit.
+    """
     x = _point(start)
     try:
         shape = np.broadcast_shapes(optimizer.batch_shape, x.shape)

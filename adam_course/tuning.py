@@ -8,11 +8,12 @@ import math
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 import numpy as np
 
 from adam_course.checks import check_whole, is_whole
-from adam_course.descent import minimize
+from adam_course.descent import minimize, starting_points
 from adam_course.landscapes import Landscape
 from adam_course.optimizer import Optimizer
 from adam_course.optimizers import Adam
@@ -68,8 +69,25 @@ class Sweep:
         return text + (f"; {self.stopped}>" if self.stopped else ">")
 
 
-def sweep(objective, rule=Adam, start=None, steps=1000, *, gradient=None, **hyperparameters):
+# As many runs times steps must be ahead for it to pay to load the compiled engine.
+WORTH_LOADING = 10_000_000
+
+
+def sweep(
+    objective,
+    rule=Adam,
+    start=None,
+    steps=1000,
+    *,
+    gradient=None,
+    engine=None,
+    progress=False,
+    **hyperparameters,
+):
     """The final loss of a rule for every combination of hyperparameters, in one array.
+
+    On the package's landscapes a large sweep goes through the compiled engine (`fused`),
+    anything else through the array form of the rule; the numbers are bitwise the same.
 
     Parameters
     ----------
@@ -80,6 +98,11 @@ def sweep(objective, rule=Adam, start=None, steps=1000, *, gradient=None, **hype
     steps : int
     gradient : function of x (..., d) to (..., d)
         Needed where `objective` is not a Landscape.
+    engine : "fused", "array" or None
+        None chooses: "fused" from some ten million steps of single runs on, where numba is
+        installed.  It is compiled once on each machine, which takes seconds.
+    progress : bool
+        Show a progress bar.
     **hyperparameters
         An array (n,) of each that is swept, a number for each that is not.
 
@@ -129,15 +152,59 @@ def sweep(objective, rule=Adam, start=None, steps=1000, *, gradient=None, **hype
         runs = ()
     if start is not None and not runs:
         raise ValueError(f"start must be a point (d,) or points (runs, d), got {start!r}")
+    if engine not in ("fused", "array", None):
+        raise ValueError(f'engine must be "fused", "array" or None, got {engine!r}')
+    if engine == "fused" and gradient is not None:
+        raise ValueError(f'gradient must be left out for engine="fused", got {gradient!r}')
+    check_whole("steps", steps, 0)
     arrays = dict(hyperparameters)
     for k, (name, values) in enumerate(axes.items()):
         shape = [1] * (len(axes) + len(runs))
         shape[k] = values.size
         arrays[name] = values.reshape(shape)
+    optimizer = rule(**arrays)
+    if engine != "array" and gradient is None:
+        found = _fused(objective, optimizer, start, int(steps), engine, progress)
+        if found is not None:
+            loss, done = found
+            stopped = f"interrupted at step {done + 1}" if done < steps else None
+            return Sweep(rule, axes, loss, done, stopped)
     path = minimize(
-        objective, rule(**arrays), start, steps, gradient=gradient, record=max(steps, 1)
+        objective,
+        optimizer,
+        start,
+        steps,
+        gradient=gradient,
+        record=max(steps, 1),
+        progress=progress,
     )
     return Sweep(rule, axes, path.loss[-1], int(path.t[-1]), path.stopped)
+
+
+def _fused(objective, optimizer, start, steps, engine, progress):
+    """The losses of a sweep, and how many steps were done, by the compiled engine.
+
+    None where it is for the array form: small, no landscape of the package, no numba.
+    """
+    points = None
+    if isinstance(objective, Landscape) and start is not None and steps > 0:
+        points = starting_points(start, optimizer)
+    runs = 0 if points is None else points.size // points.shape[-1]
+    if engine is None and runs * steps < WORTH_LOADING:
+        return None
+    if points is not None and points.dtype == np.float64 and find_spec("numba"):
+        from adam_course.fused.sweeps import final_losses, surface_of
+
+        if surface_of(objective, points.shape[-1]) is not None:
+            with progress_bar(steps, "step", progress) as advance:
+                return final_losses(objective, optimizer, points, steps, told=advance)
+    if engine == "fused":
+        raise ValueError(
+            'engine must be "array" or None here: "fused" needs numba, a landscape of the '
+            "package in at most seven coordinates, a start in float64 and at least one step, "
+            f"got {objective!r}, start {start!r} and {steps} steps"
+        )
+    return None
 
 
 # ----------------------------------------------------------------------- tuner
