@@ -221,7 +221,8 @@ class NormOfAll(WrongAdam):
     """One v for all coordinates, the mean of their squares."""
 
     def second_moment(self, v, g, m):
-        return ema(v, np.mean(g * g, axis=-1, keepdims=True) + 0 * v, self.beta2)
+        axis = -1 if np.ndim(g) else None  # a lone number is all there is
+        return ema(v, np.mean(g * g, axis=axis, keepdims=True) + 0 * v, self.beta2)
 
 
 # -------------------------------------------------------------------- the step

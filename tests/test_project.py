@@ -26,8 +26,12 @@ LOCK = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 
 
 def wanted():
-    """Every direct requirement: the package's, its extras' and the build's."""
-    extras = PROJECT["project"]["optional-dependencies"].values()
+    """Every direct requirement: the package's, its extras' and the build's.
+
+    What only a benchmark compares with is not installed, and not pinned.
+    """
+    optional = PROJECT["project"]["optional-dependencies"]
+    extras = [lines for extra, lines in optional.items() if extra != "benchmarks"]
     lines = [*PROJECT["project"]["dependencies"], *(line for extra in extras for line in extra)]
     return [Requirement(line) for line in lines]
 
