@@ -237,6 +237,8 @@ def _first_steps_are_right(names):
 
 
 def _kills(tests):
+    if callable(tests):
+        tests = [tests]
     tests = list(tests.values()) if isinstance(tests, dict) else list(tests)
     for number, test in enumerate(tests, start=1):
         if not callable(test):
