@@ -16,21 +16,30 @@ export MKL_NUM_THREADS := 1
 # What the book is made of: its pages, and what stands around every page.
 PAGES := $(shell find book -maxdepth 1 -type f -not -name '.*')
 FRAME := $(shell find book/_ext book/_static $(wildcard adam_course/widgets) -type f -not -name '*.pyc') _config.yml _toc.yml
+# Which repository and branch this is: the pages have buttons that lead there.
+ORIGIN := $(wildcard .git/config .git/HEAD)
 
-.PHONY: help book test lint lab serve notebooks lock clean
+.PHONY: help cpu book test lint lab serve notebooks lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */  make \1\t/' | expand -t 18
 
-$(READY): requirements.txt pyproject.toml
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1):" \
 	    "try make PYTHON=python3.11"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv
+
+$(READY): requirements.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# uv knows where torch's CPU builds lie; it is asked for torch alone, and pip keeps what is there.
+cpu: $(BIN)/python  ## first of all, on Linux without a GPU: torch's CPU build, gigabytes less
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.txt uv
+	$(BIN)/uv pip install --no-config --python $(BIN)/python --torch-backend cpu --constraint requirements.txt torch
 
 # Sphinx does not see a change in its extensions or in static files: begin anew.
 _build/.frame: $(READY) $(FRAME)
@@ -40,7 +49,7 @@ _build/.frame: $(READY) $(FRAME)
 
 # Sphinx does not repeat a warning for a page that has not changed, so after a failed
 # build its memory is thrown away: the next one fails again until the cause is gone.
-$(BUILT): _build/.frame $(PAGES)
+$(BUILT): _build/.frame $(PAGES) $(ORIGIN)
 	@rm -f $@
 	@$(BIN)/jupyter-book build . -W -n --keep-going || { rm -rf _build/.doctrees; exit 1; }
 	@touch $@

@@ -48,6 +48,7 @@ __version__ = "0.3.0"
 # Names that need more than NumPy, and the module each is loaded from on first use.
 _LAZY = {
     "CNN": "pytorch",
+    "Fused": "fused",
     "RNN": "pytorch",
     "animate": "plotting",
     "label_line": "plotting",

@@ -459,6 +459,10 @@ def reviews(train=2000, test=1000, seed=0, *, negated=0.25, contrasted=0.35):
     therefore fails.  The words, about 1000, follow Zipf's law: most are rare, also among
     those that judge.  See `adam_course.reviews.corpus` for the rule in full.
 
+    To learn to read them a plain RNN needs several thousand.  With the default 2000 it
+    learns the training reviews by heart and stays near chance on the others; with 8000, as
+    in chapter 12, it is right on nine in ten of them.
+
     Parameters
     ----------
     train, test : int, at least 1; default 2000 and 1000

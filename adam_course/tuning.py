@@ -189,7 +189,7 @@ def _fused(objective, optimizer, start, steps, engine, progress):
     points = None
     if isinstance(objective, Landscape) and start is not None and steps > 0:
         points = starting_points(start, optimizer)
-    runs = 0 if points is None else points.size // points.shape[-1]
+    runs = 0 if points is None else math.prod(points.shape[:-1])
     if engine is None and runs * steps < WORTH_LOADING:
         return None
     if points is not None and points.dtype == np.float64 and find_spec("numba"):

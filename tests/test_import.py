@@ -15,6 +15,10 @@ import adam_course
 
 PACKAGE = pathlib.Path(adam_course.__file__).parent
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+MODULES += ["fused"]
+MODULES += sorted(
+    f"fused.{path.stem}" for path in PACKAGE.glob("fused/*.py") if path.stem != "__init__"
+)
 
 LOADED = """
 import json, sys
@@ -57,6 +61,31 @@ def test_what_descends_and_claims_needs_numpy_alone_too():
     )
     loaded = loaded_by(run) - loaded_by("import numpy")
     assert loaded - sys.stdlib_module_names == {"adam_course"}
+
+
+# A step of each engine, and a sweep of a size that the array form is quickest for.
+STEP = (
+    "import numpy as np; from adam_course import Adam; from adam_course.fused import Fused; "
+    "Fused(Adam(), np.ones(2), engine='{engine}').step(np.ones(2))"
+)
+SWEEP = "from adam_course import bowl, sweep; sweep(bowl, learning_rate=[0.1, 0.2]{engine})"
+
+
+@pytest.mark.parametrize(
+    ("statement", "loads"),
+    [
+        ("import adam_course.tuning", False),
+        ("import adam_course.fused, adam_course.fused.optimizer", False),
+        (STEP.format(engine="numpy"), False),
+        (STEP.format(engine="numba"), True),
+        (SWEEP.format(engine=""), False),
+        (SWEEP.format(engine=", engine='array'"), False),
+        (SWEEP.format(engine=", engine='fused'"), True),
+    ],
+    ids=["tuning", "fused", "numpy", "numba", "small sweep", "array sweep", "fused sweep"],
+)
+def test_numba_is_loaded_by_what_it_compiles_and_by_nothing_else(statement, loads):
+    assert ("numba" in loaded_by(statement)) == loads
 
 
 @pytest.mark.parametrize("heavy", ["matplotlib", "tqdm"])
@@ -140,6 +169,7 @@ ARROWS = {
     "tuning": {
         "checks",
         "descent",
+        "fused.sweeps",
         "landscapes",
         "optimizer",
         "optimizers",
@@ -147,6 +177,13 @@ ARROWS = {
         "scales",
         "trials",
     },
+    "fused": {"fused.optimizer"},
+    "fused.blocks": set(),
+    "fused.coefficients": {"optimizers"},
+    "fused.loops": set(),
+    "fused.optimizer": {"checks", "fused.blocks", "fused.coefficients", "fused.loops", "optimizer"},
+    "fused.side_by_side": set(),
+    "fused.sweeps": {"averages", "fused.side_by_side", "landscapes", "optimizer", "optimizers"},
     "styles": {"optimizers"},
     "zoo": {"averages", "descent", "optimizers"},
     "plotting": {"styles", "landscapes", "descent", "scales", "tuning"},
@@ -160,6 +197,8 @@ OUTSIDE = {
     "progress": {"tqdm"},
     "datasets": {"sklearn", "tqdm"},
     "downloads": {"pooch", "requests", "tqdm", "urllib3"},
+    "fused.loops": {"numba"},
+    "fused.side_by_side": {"numba"},
     "races": {"pandas"},
     "zoo": {"pandas"},
     "trials": {"cloudpickle"},
@@ -174,42 +213,51 @@ def imports_of(source):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            if node.module == "adam_course":
-                yield from (f"adam_course.{alias.name}" for alias in node.names)
+            if node.module in ("adam_course", "adam_course.fused"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
             else:
                 yield node.module
 
 
+def source_of(module):
+    path = PACKAGE.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return path.read_text(encoding="utf-8")
+
+
 def siblings(source):
-    return {name.split(".")[1] for name in imports_of(source) if name.startswith("adam_course.")}
+    """The modules of the package that a source imports, or imports something from."""
+    names = [name.split(".")[1:3] for name in imports_of(source) if name.startswith("adam_course.")]
+    return {".".join(name) if ".".join(name) in MODULES else name[0] for name in names}
 
 
 def test_the_reading_of_imports_finds_all_kinds():
     source = (
         "import adam_course.a\nfrom adam_course import b\nfrom adam_course.c import d\n"
         "def f():\n    import adam_course.e as e, numpy\n"
+        "from adam_course.fused import Fused, blocks\nfrom adam_course.fused.loops import LOOPS\n"
     )
-    assert siblings(source) == {"a", "b", "c", "e"}
+    assert siblings(source) == {"a", "b", "c", "e", "fused", "fused.blocks", "fused.loops"}
     assert "numpy" in set(imports_of(source))
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name in ARROWS])
 def test_arrows_point_one_way(module):
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    source = source_of(module)
     assert siblings(source) <= ARROWS[module]
 
 
 def test_the_core_modules_are_all_there():
     core = {"averages", "hyperparameters", "landscapes", "claims"}
-    core |= {"optimizer", "optimizers", "descent", "plotting"}
+    core |= {"optimizer", "optimizers", "descent", "plotting", "tuning"}
     assert core <= set(MODULES)
+    assert {name for name in MODULES if name.startswith("fused")} == {
+        name for name in ARROWS if name.startswith("fused")
+    }
 
 
 def test_the_arrows_have_no_circle():
-    graph = {
-        module: siblings((PACKAGE / f"{module}.py").read_text(encoding="utf-8")) & set(MODULES)
-        for module in MODULES
-    }
+    graph = {module: siblings(source_of(module)) & set(MODULES) for module in MODULES}
     while graph:
         leaves = {module for module, needs in graph.items() if not needs & set(graph)}
         assert leaves, f"a circle among {sorted(graph)}"
@@ -218,7 +266,7 @@ def test_the_arrows_have_no_circle():
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name in ARROWS])
 def test_each_module_uses_the_libraries_it_may(module):
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    source = source_of(module)
     used = {name.partition(".")[0] for name in imports_of(source)}
     allowed = sys.stdlib_module_names | {"numpy", "adam_course"} | OUTSIDE.get(module, set())
     assert used <= allowed
@@ -226,7 +274,7 @@ def test_each_module_uses_the_libraries_it_may(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_imports_the_book_or_the_tests(module):
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    source = source_of(module)
     assert not {name.partition(".")[0] for name in imports_of(source)} & {
         "book",
         "tests",
@@ -268,6 +316,6 @@ def test_every_rules_docstring_has_its_defaults_an_example_and_its_source(rule):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_says_what_it_is(module):
-    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    source = source_of(module)
     first = ast.get_docstring(ast.parse(source)).splitlines()[0]
     assert first.endswith((".", ":")), first

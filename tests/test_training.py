@@ -9,6 +9,7 @@ import math
 import os
 import re
 import signal
+from functools import partial
 
 import numpy as np
 import pytest
@@ -216,6 +217,24 @@ def test_after_each_epoch_all_examples_are_evaluated():
     assert len(set(losses)) == 6
 
 
+def test_the_test_data_may_be_evaluated_alone():
+    seen = []
+
+    def loss(logits, labels):
+        if not torch.is_grad_enabled():
+            seen.append(len(labels))
+        return classification_loss(logits, labels)
+
+    one, all_of_it = run()
+    other, quick = run(evaluate="test", loss=loss)
+    assert_same(parameters(one), parameters(other))
+    assert seen == 2 * [len(TEST[1])], "the training data are not gone through"
+    for name in ("test_loss", "test_accuracy"):
+        assert getattr(quick, name).tolist() == getattr(all_of_it, name).tolist()
+    assert np.isnan([quick.train_loss, quick.train_accuracy]).all()
+    assert list(quick.table) == ["test_loss", "test_accuracy"]
+
+
 def test_training_is_in_training_mode_with_running_means_and_dropout():
     seen = []
 
@@ -246,6 +265,80 @@ def test_parameters_that_the_optimizer_does_not_have_stay():
     after = parameters(model)
     assert [torch.equal(p, q) for p, q in zip(before, after)] == [True, True, False, False]
     assert (history.gradient_norm > 0).all()
+
+
+# --------------------------------------------------------------- several optimizers
+
+
+def test_several_optimizers_do_what_one_with_groups_does():
+    ours, theirs = plain(), plain()
+    several = [optim.Adam(ours[0].parameters(), 0.1), optim.Adam(ours[2].parameters(), 0.01)]
+    groups = [
+        {"params": theirs[0].parameters()},
+        {"params": theirs[2].parameters(), "lr": 0.01},
+    ]
+    options = {"epochs": 3, "batch_size": 8, "test": TEST, "clip_norm": 0.2}
+    history = train(ours, several, DATA, **options)
+    assert history == train(theirs, optim.Adam(groups, 0.1), DATA, **options)
+    assert_same(parameters(ours), parameters(theirs))
+    assert (history.gradient_norm > 0.2).any(), "of all parameters together, and clipped"
+
+
+def test_several_optimizers_are_the_loop_by_hand_each_with_its_own_rule():
+    class Both:
+        """Two optimizers for a loop that knows one."""
+
+        def __init__(self, model):
+            self.two = [
+                optim.GradientDescent(model[0].parameters(), 0.3),
+                torch.optim.Adam(model[2].parameters(), 0.02),
+            ]
+
+        def zero_grad(self):
+            for one in self.two:
+                one.zero_grad()
+
+        def step(self):
+            for one in self.two:
+                one.step()
+
+    ours, theirs = plain(), plain()
+    history = train(ours, Both(ours).two, DATA, 3, batch_size=8, seed=5)
+    losses, norms = by_hand(theirs, Both(theirs), 3, 8, seed=5)
+    assert_same(parameters(ours), parameters(theirs))
+    assert history.loss.tolist() == losses
+    np.testing.assert_allclose(history.gradient_norm, norms, rtol=1e-5)
+    assert (history.learning_rate == 0.3).all(), "the first group's of the first"
+
+
+@pytest.mark.parametrize(
+    ("several", "match"),
+    [
+        (lambda m: [], "^optimizer must be one or several that share no parameter, got none"),
+        (
+            lambda m: [adam(m), torch.optim.SGD(m.last.parameters(), 0.1)],
+            "^optimizer must be one or several that share no parameter, got Adam, SGD",
+        ),
+        (
+            lambda m: [adam(m.first), adam_course.Adam(0.1)],
+            r"^optimizer must be a torch\.optim\.Optimizer, got Adam.*from_rule",
+        ),
+        (
+            lambda m: [adam(m.first), torch.optim.LBFGS(m.last.parameters())],
+            "^optimizer must step without a closure",
+        ),
+        (
+            lambda m: [adam(m.first), adam(Net().last)],
+            "^optimizer must have parameters of this model",
+        ),
+    ],
+    ids=["none", "shared", "a rule", "LBFGS", "another model"],
+)
+def test_several_optimizers_that_do_not_fit_are_refused(several, match):
+    model = Net()
+    with pytest.raises(ValueError, match=match):
+        train(model, several(model), DATA, 1, batch_size=8)
+    assert_same(parameters(model), parameters(Net()))
 
 
 # ---------------------------------------------------------------- real networks
@@ -489,6 +582,16 @@ def test_parameters_that_the_last_step_broke_are_noticed():
     assert (history.steps, history.epochs) == (1, 0)
 
 
+def test_the_learning_rates_of_all_optimizers_are_named():
+    model = plain()
+    several = [
+        optim.GradientDescent(model[0].parameters(), 0.5),
+        optim.GradientDescent(model[2].parameters(), 1e38),
+    ]
+    history = train(model, several, DATA, 5, batch_size=10)
+    assert "with learning rate 0.5, 1e+38:" in history.stopped
+
+
 def test_all_learning_rates_are_named():
     model = plain()
     groups = [{"params": model[0].parameters()}, {"params": model[2].parameters(), "lr": 1e38}]
@@ -593,6 +696,11 @@ def in_groups(model):
     return optim.AMSGrad(groups, 0.05)
 
 
+def in_two(model):
+    body = [*model.first.parameters(), *model.norm.parameters()]
+    return [optim.Momentum(body, 0.02), torch.optim.Adam(model.last.parameters(), 0.05)]
+
+
 KINDS = {
     "the course's Adam": (adam, None),
     "the course's NAdam, scheduled": (
@@ -620,6 +728,11 @@ KINDS = {
             milestones=[2],
         ),
     ),
+    "two rules": (in_two, None),
+    "two rules, one in a cycle": (
+        in_two,
+        lambda two: schedulers.OneCycleLR(two[1], 0.1, total_steps=40, cycle_momentum=False),
+    ),
 }
 
 
@@ -644,7 +757,9 @@ class Session:
     def all(self):
         """All that a run has changed."""
         scheduler = self.scheduler and dict(self.scheduler.state_dict())
-        return [self.model.state_dict(), self.optimizer.state_dict(), scheduler]
+        several = isinstance(self.optimizer, list)
+        optimizers = self.optimizer if several else [self.optimizer]
+        return [self.model.state_dict(), [one.state_dict() for one in optimizers], scheduler]
 
 
 @pytest.fixture
@@ -757,6 +872,7 @@ def refused(path, match, session=None, **options):
         ({"seed": 4}, "another seed: 3 there, 4 here"),
         ({"clip_norm": None}, "another clip_norm: 0.5 there, None here"),
         ({"evaluate": False}, "another evaluate: True there, False here"),
+        ({"evaluate": "test"}, "another evaluate: True there, test here"),
         ({"test": None}, "another test;"),
         ({"test": points(30, seed=2)}, "another test;"),
     ],
@@ -817,6 +933,7 @@ class Tuned(Session):
         ),
         (lambda: Tuned(lambda m: torch.optim.Adam(m.parameters(), 0.05)), "another optimizer"),
         (lambda: Tuned(lambda m: optim.RAdam(m.parameters(), 0.05)), "another optimizer"),
+        (lambda: Tuned(in_two), "another optimizer"),
         (
             lambda: Tuned(lambda m: optim.Adam(list(m.parameters())[::-1], 0.05)),
             "another order of parameters",
@@ -846,6 +963,64 @@ def test_a_checkpoint_of_another_schedule_is_refused(scheduler, match, path):
     refused(path, match, Tuned(KINDS[kind][0], scheduler))
     refused(path, "another scheduler_every: epoch there, step", Session(kind),
             scheduler_every="step")  # fmt: skip
+
+
+def halves(model, order=1, inside=1, first=0.02, second=0.05):
+    """Two Adams: what each has, in which order, and at which rate."""
+    last = [*model.norm.parameters(), *model.last.parameters()][::inside]
+    return [optim.Adam(model.first.parameters(), first), optim.Adam(last, second)][::order]
+
+
+def parted_otherwise(model):
+    first = [*model.first.parameters(), *model.norm.parameters()]
+    return [optim.Adam(first, 0.02), optim.Adam(model.last.parameters(), 0.05)]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "match"),
+    [
+        (adam, "another optimizer"),
+        (in_two, "another optimizer"),
+        (parted_otherwise, "another order of parameters"),
+        (lambda model: halves(model, order=-1), "another order of parameters"),
+        (lambda model: halves(model, inside=-1), "another order of parameters"),
+        (lambda model: halves(model, first=0.03), "another lr: 0.02 there, 0.03 here"),
+        (lambda model: halves(model, second=0.06), "another lr: 0.05 there, 0.06 here"),
+    ],
+    ids=[
+        "a single one", "other rules", "parted otherwise", "the other way round",
+        "within the second", "the first's rate", "the second's rate",
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_several_other_optimizers_is_refused(optimizer, match, path):
+    Tuned(halves).train(path, at=12)
+    refused(path, match, Tuned(optimizer))
+
+
+def test_a_checkpoint_in_which_another_of_several_optimizers_is_scheduled_is_refused(path):
+    def scheduled(which):
+        return Tuned(partial(halves, first=0.05), lambda two: schedulers.StepLR(two[which], 2))
+
+    scheduled(0).train(path, at=12)
+    refused(path, "another scheduled optimizer: 0 there, 1 here", scheduled(1))
+
+
+def test_a_model_that_goes_on_with_another_of_its_optimizers_is_refused(path):
+    session = Tuned(halves)
+    session.train(path, at=12)
+    last = [*session.model.norm.parameters(), *session.model.last.parameters()]
+    session.optimizer[1] = optim.Adam(last, 0.06)
+    refused(path, "another lr: 0.05 there, 0.06 here", session)
+
+
+def test_a_list_of_one_optimizer_is_that_optimizer(path):
+    straight = Session()
+    wanted = straight.train()
+    Session().train(path, epochs=2)
+    assert isinstance(torch.load(path, weights_only=True)["optimizer"], dict)
+    session = Tuned(lambda model: [adam(model)])
+    assert session.train(path) == wanted
+    assert_same(session.all, straight.all)
 
 
 def test_a_model_that_was_loaded_from_the_checkpoint_itself_may_go_on(path):
@@ -1191,6 +1366,9 @@ def test_data_of_another_form_are_refused(data, match):
         ({"loss": lambda z, y: z}, "^loss must return a tensor of one number, got tensor"),
         ({"loss": lambda z, y: 1.0}, "^loss must return a tensor of one number, got 1.0"),
         ({"scheduler_every": "batch"}, "^scheduler_every must be .* got 'batch'"),
+        ({"evaluate": "train"}, "^evaluate must be True, False or .* got 'train'"),
+        ({"evaluate": None}, "^evaluate must be .* got None"),
+        ({"evaluate": "test"}, "^evaluate must be True or False where there is no test"),
     ],
     # Without the addresses of functions, which differ from process to process.
     ids=lambda part: re.sub(r" at 0x[0-9a-f]+", "", str(part)),

@@ -106,14 +106,10 @@ def _backward(
     return slopes
 
 
+_TANGENT = partial(_backward, slope=lambda h: 1 - h * h)
+
 # What can go wrong in any such backward pass, with one hidden layer or with several.
 _WRONG = (
-    Mistake(
-        "the tangent's slope",
-        partial(_backward, slope=lambda h: 1 - h * h),
-        "Your hidden units are passed as hyperbolic tangents: that is the slope of tanh. They "
-        "are sigmoids.",
-    ),
     Mistake(
         "no slope",
         partial(_backward, slope=np.ones_like),
@@ -171,7 +167,17 @@ MEND_GRADIENTS = Exercise(
         _network((2, 1, 1), 2, 1),
         _network((3, 5, 2), 6, 2),
     ),
-    mistakes=_WRONG,
+    mistakes=(
+        # To say what it is would be the solution: it is what the exercise shows.
+        Mistake(
+            "as it was shown",
+            _TANGENT,
+            "This is the function as it was shown. Let gradient_check compare it with the loss: "
+            "which of the four names are right, which are wrong, and what have the wrong ones in "
+            "common?",
+        ),
+        *_WRONG,
+    ),
     rel=1e-7,
 )
 
@@ -186,6 +192,12 @@ DEEP_GRADIENTS = Exercise(
         _network((2, 4, 3, 4, 2), 5, 6),
     ),
     mistakes=(
+        Mistake(
+            "the tangent's slope",
+            _TANGENT,
+            "Your hidden units are passed as hyperbolic tangents: that is the slope of tanh. They "
+            "are sigmoids.",
+        ),
         *_WRONG,
         Mistake(
             "a mean in every layer",

@@ -50,8 +50,9 @@ def train(
     ----------
     model : torch.nn.Module
         Returns logits.  It is trained in place, on the device where its parameters are.
-    optimizer : torch.optim.Optimizer
-        Of the model's parameters: torch's own, or one of `adam_course.pytorch.optim`.
+    optimizer : torch.optim.Optimizer, or a list of several
+        Of the model's parameters: torch's own, or one of `adam_course.pytorch.optim`.  Of
+        several each has parameters of its own, and all step after each backward pass.
     data : (inputs, labels)
         Arrays or tensors; where the model takes several inputs, a tuple of them, as in
         ((tokens, lengths), labels).  Floats are converted to the model's type.
@@ -68,6 +69,7 @@ def train(
     clip_norm : float, default None
         A gradient that is longer is scaled to this length (as one, over all parameters).
     scheduler : a scheduler of torch.optim.lr_scheduler, default None
+        Of the optimizer, or of one of several.
     scheduler_every : "step" or "epoch"
         When the scheduler steps.  Default: "step" for OneCycleLR and CyclicLR, as they are
         meant, else "epoch".  ReduceLROnPlateau is given the epoch's mean training loss.
@@ -77,9 +79,9 @@ def train(
         A file to keep the run in, written at the start and after each epoch.  Where it
         exists, the run goes on from it, to the same weights bit for bit as if it had never
         stopped.  `epochs` may be larger than before.
-    evaluate : bool, default True
+    evaluate : True, False or "test"; default True
         Whether to go through all of `data` and `test` after each epoch for the loss and
-        the accuracy.
+        the accuracy, or through `test` alone.
 
     Returns
     -------
@@ -146,7 +148,7 @@ class _Run:
     """A training run: what `train` was given, what is recorded, and where it stands."""
 
     model: torch.nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizers: torch.optim.Optimizer | list
     data: object
     test: object
     loss: object
@@ -155,28 +157,30 @@ class _Run:
     clip_norm: float | None
     scheduler: object
     scheduler_every: str | None
-    evaluate: bool
+    evaluate: bool | str
     record: dict = field(default_factory=lambda: {name: [] for name in (*STEPS, *EPOCHS)})
 
     def __post_init__(self):
         if not isinstance(self.model, torch.nn.Module):
             raise ValueError(f"model must be a torch.nn.Module, got {self.model!r}")
-        if not isinstance(self.optimizer, torch.optim.Optimizer):
-            raise ValueError(
-                f"optimizer must be a torch.optim.Optimizer, got {self.optimizer!r}: "
-                "adam_course.pytorch.optim.from_rule makes one of a rule"
-            )
-        if isinstance(self.optimizer, torch.optim.LBFGS):
-            raise ValueError("optimizer must step without a closure, got LBFGS")
+        if not isinstance(self.optimizers, list | tuple):
+            self.optimizers = [self.optimizers]
         names = {id(p): name for name, p in self.model.named_parameters()}
-        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        if not all(id(p) in names for p in self.parameters):
+        for optimizer in self.optimizers:
+            check_optimizer(optimizer, names)
+        self.parameters = [p for group in self.groups for p in group["params"]]
+        if len({id(p) for p in self.parameters}) < len(self.parameters) or not self.parameters:
             raise ValueError(
-                "optimizer must have parameters of this model, got others: make it anew, after "
-                "the model"
+                "optimizer must be one or several that share no parameter, got "
+                f"{', '.join(type(one).__name__ for one in self.optimizers) or 'none'}"
             )
-        self.names = [[names[id(p)] for p in g["params"]] for g in self.optimizer.param_groups]
-        if getattr(self.scheduler, "optimizer", self.optimizer) is not self.optimizer:
+        self.names = [
+            [[names[id(p)] for p in group["params"]] for group in one.param_groups]
+            for one in self.optimizers
+        ]
+        scheduled = getattr(self.scheduler, "optimizer", self.optimizers[0])
+        self.scheduled = next((i for i, o in enumerate(self.optimizers) if o is scheduled), None)
+        if self.scheduled is None:
             raise ValueError(f"scheduler must be one of this optimizer, got {self.scheduler!r}")
         schedulers = torch.optim.lr_scheduler
         self.on_plateau = isinstance(self.scheduler, schedulers.ReduceLROnPlateau)
@@ -196,6 +200,10 @@ class _Run:
             raise ValueError(f"loss must be a function of (logits, labels), got {self.loss!r}")
         check_whole("batch_size", self.batch_size, 1)
         check_seed(self.seed)
+        if not (isinstance(self.evaluate, bool | np.bool_) or self.evaluate == "test"):
+            raise ValueError(f'evaluate must be True, False or "test", got {self.evaluate!r}')
+        if self.test is None and self.evaluate == "test":
+            raise ValueError('evaluate must be True or False where there is no test, got "test"')
         clip = self.clip_norm
         if not (clip is None or (isinstance(clip, Real) and 0 < clip < math.inf)):
             raise ValueError(f"clip_norm must be finite and above 0, or None, got {clip!r}")
@@ -214,6 +222,11 @@ class _Run:
                         check_labels(logits, examples.labels)
 
     # ------------------------------------------------------------------- where it stands
+
+    @property
+    def groups(self):
+        """The parameter groups of all optimizers; what loads a state makes them anew."""
+        return [group for one in self.optimizers for group in one.param_groups]
 
     @property
     def step(self):
@@ -247,7 +260,7 @@ class _Run:
         row = dict.fromkeys(EPOCHS, math.nan)
         if self.evaluate:
             for name, examples in (("train", self.data), ("test", self.test)):
-                if examples is not None:
+                if examples is not None and self.evaluate in (True, name):
                     pair = (examples.inputs, examples.labels)
                     found = evaluated(self.model, pair, loss=self.loss)
                     row[f"{name}_loss"], row[f"{name}_accuracy"] = found.loss, found.accuracy
@@ -279,9 +292,10 @@ class _Run:
             for p in self.parameters:
                 if p.grad is not None:
                     p.grad.mul_(self.clip_norm / norm)
-        rate = float(self.optimizer.param_groups[0]["lr"])
+        rate = float(self.groups[0]["lr"])
         with uninterrupted():  # so that what is recorded is what has moved
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             if self.scheduler is not None and self.scheduler_every == "step":
                 self.scheduler.step()
             for name, number in zip(STEPS, (value, norm, rate)):
@@ -290,7 +304,7 @@ class _Run:
     def stop(self, what, batch=None):
         """End the run, saying what is wrong, where, and what to try."""
         step = self.step if batch is None else self.step + 1
-        rates = sorted({float(group["lr"]) for group in self.optimizer.param_groups})
+        rates = sorted({float(group["lr"]) for group in self.groups})
         text = f"the {what} step {step}, in epoch {self.epoch + 1}, with learning rate "
         text += ", ".join(f"{rate:g}" for rate in rates)
         if batch is None or all(bool(torch.isfinite(part).all()) for part in batch):
@@ -307,8 +321,10 @@ class _Run:
         shapes = [f"{n} {tuple(v.shape)} {v.dtype}" for n, v in self.model.state_dict().items()]
         return {
             "model": "\n".join([repr(self.model), *shapes]),
-            "optimizer": f"{type(self.optimizer).__module__}.{type(self.optimizer).__qualname__}",
-            "order of parameters": self.names,
+            "optimizer": alone(
+                [f"{type(one).__module__}.{type(one).__qualname__}" for one in self.optimizers]
+            ),
+            "order of parameters": alone(self.names),
             "data": checkpoints.digest((*self.data.inputs, self.data.labels)),
             "test": self.test and checkpoints.digest((*self.test.inputs, self.test.labels)),
             "loss": checkpoints.plain(self.loss),
@@ -317,17 +333,21 @@ class _Run:
             "clip_norm": self.clip_norm and float(self.clip_norm),
             "scheduler": self.scheduler and type(self.scheduler).__qualname__,
             "scheduler_every": self.scheduler and self.scheduler_every,
-            "evaluate": bool(self.evaluate),
+            "evaluate": self.evaluate if self.evaluate == "test" else bool(self.evaluate),
+            **({"scheduled optimizer": self.scheduled} if len(self.optimizers) > 1 else {}),
         }
 
     def moving_settings(self):
         """What the optimizer and the scheduler are set to; a scheduler changes some of it."""
         groups = [
-            {key: value for key, value in group.items() if key not in ("params", "param_names")}
-            for group in self.optimizer.param_groups
+            [
+                {key: value for key, value in group.items() if key not in ("params", "param_names")}
+                for group in one.param_groups
+            ]
+            for one in self.optimizers
         ]
         scheduler = None if self.scheduler is None else self.scheduler.state_dict()
-        return checkpoints.plain({"optimizer": groups, "scheduler": scheduler})
+        return checkpoints.plain({"optimizer": alone(groups), "scheduler": scheduler})
 
     def go_on_from(self, path, epochs):
         """Begin where a checkpoint stands, or begin one."""
@@ -355,7 +375,10 @@ class _Run:
         with uninterrupted():
             self.remember()
             self.model.load_state_dict(content["model"])
-            self.optimizer.load_state_dict(content["optimizer"])
+            states = content["optimizer"]
+            states = states if isinstance(states, list) else [states]
+            for optimizer, state in zip(self.optimizers, states):
+                optimizer.load_state_dict(state)
             if self.scheduler is not None:
                 self.scheduler.load_state_dict(content["scheduler"])
             self.generator.set_state(content["generator"])
@@ -364,15 +387,17 @@ class _Run:
 
     def remember(self):
         scheduler = None if self.scheduler is None else ref(self.scheduler)
-        _BEGAN[self.model] = self.began["weights"], ref(self.optimizer), scheduler
+        optimizers = [ref(one) for one in self.optimizers]
+        _BEGAN[self.model] = self.began["weights"], optimizers, scheduler
 
     def remembered(self):
         """What the model began with, and whether with this optimizer and scheduler."""
-        weights, optimizer, scheduler = _BEGAN.get(self.model, (None, None, None))
+        weights, optimizers, scheduler = _BEGAN.get(self.model, (None, None, None))
         if weights != self.began["weights"]:
             return None, False
         scheduler = None if scheduler is None else scheduler()
-        return weights, optimizer() is self.optimizer and scheduler is self.scheduler
+        same = [id(one()) for one in optimizers] == [id(one) for one in self.optimizers]
+        return weights, same and scheduler is self.scheduler
 
     def save(self, path):
         checkpoints.save(
@@ -382,13 +407,34 @@ class _Run:
                 "began": self.began,
                 "moving": self.moving_settings(),
                 "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "optimizer": alone([one.state_dict() for one in self.optimizers]),
                 "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
                 "generator": self.generator.get_state(),
                 "random": random_state(self.device),
                 "record": self.record,
             },
         )
+
+
+def check_optimizer(optimizer, names):
+    """Refuse what is no optimizer that `train` can use; `names` are those of the parameters."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"optimizer must be a torch.optim.Optimizer, got {optimizer!r}: "
+            "adam_course.pytorch.optim.from_rule makes one of a rule"
+        )
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ValueError("optimizer must step without a closure, got LBFGS")
+    if not all(id(p) in names for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError(
+            "optimizer must have parameters of this model, got others: make it anew, after "
+            "the model"
+        )
+
+
+def alone(parts):
+    """What is stored of several optimizers: a list, or of a single one its part as it is."""
+    return parts[0] if len(parts) == 1 else parts
 
 
 def gradient_norm(parameters):
