@@ -43,7 +43,15 @@ NOT_TERMS = {
         "last",
         "ten examples",
     },
+    "a name that the paragraph around it uses": {
+        "the limit",
+        "for-loop",
+        "call",
+        "one flat buffer",
+    },
     "the first words of an item in a list": {
+        "Eight bits",
+        "Factors",
         "A budget",
         "One start",
         "Two dimensions",

@@ -59,7 +59,7 @@ def prose(notebook):
         text = "".join(cell["source"])
         if re.search(r"^## Exercises", text, flags=re.M):
             in_exercises = True
-        if re.search(r"^## From slide", text, flags=re.M):
+        if re.search(r"^## (From slide|What the slides)", text, flags=re.M):
             in_exercises = False
         if in_exercises:  # an exercise sets its numbers, it does not report them
             continue

@@ -172,9 +172,9 @@ MEND_GRADIENTS = Exercise(
         Mistake(
             "as it was shown",
             _TANGENT,
-            "This is the function as it was shown. Let gradient_check compare it with the loss: "
-            "which of the four names are right, which are wrong, and what have the wrong ones in "
-            "common?",
+            "This is the function as it was shown, or one that gives the same. Let gradient_check "
+            "compare it with the loss: which of the four names are right, which are wrong, and "
+            "what have the wrong ones in common?",
         ),
         *_WRONG,
     ),

@@ -58,8 +58,11 @@ def adam(x, g, m, v, beta1, new1, beta2, new2, step, epsilon, s):
 
 
 def adamw(x, g, m, v, beta1, new1, beta2, new2, step, epsilon, keep, s):
+    _average(g, m, beta1, new1, s)
+    _average_squares(g, v, beta2, new2, s)
+    # Only now: g may be x itself, the gradient of ½ x².
     x *= keep
-    adam(x, g, m, v, beta1, new1, beta2, new2, step, epsilon, s)
+    _move(x, m, v, step, epsilon, s)
 
 
 def amsgrad(x, g, m, v, v_max, beta1, new1, beta2, new2, step, epsilon, s):

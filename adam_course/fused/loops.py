@@ -127,7 +127,8 @@ def radam(x, g, m, v, beta1, new1, beta2, new2, step, adapt, epsilon):
     for i in range(x.size):
         m[i] = beta1 * m[i] + new1 * g[i]
         v[i] = beta2 * v[i] + new2 * (g[i] * g[i])
-        x[i] -= step * m[i] / (adapt * np.sqrt(v[i]) + epsilon)
+        # As long as it does not adapt, v is not looked at: it may have overflowed.
+        x[i] -= step * m[i] / (np.sqrt(v[i]) + epsilon if adapt else epsilon)
 
 
 @_compiled

@@ -3,8 +3,10 @@
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,7 +17,10 @@ from adam_course.optimizer import Optimizer
 
 # Below this many parameters a thread costs more to wake than it saves.
 WORTH_A_THREAD = 150_000
+# Gradients of fewer numbers than this, on average, are sooner copied together than moved apart.
+WORTH_A_CALL = 8_000
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector a processor loads
+STAGGER = 17 * ALIGNMENT  # from one buffer to the next, within a page of memory
 
 
 class Fused:
@@ -51,8 +56,9 @@ class Fused:
     ----------
     parameters : like what was given
     gradients : like `parameters`
-        A place for the next gradient, made at first use: fill it and call `step()`, and
-        nothing is copied.
+        A place for the next gradient, made at first use: fill its arrays and call `step()`,
+        and nothing is copied.  (An array in the place of one of several would not be looked
+        at; so the dict of them is read-only, and the list a tuple.)
     state : NamedTuple
         Of the rule's own type, with fields like `parameters`: views that the next step
         changes, and that cannot be written to.
@@ -107,7 +113,7 @@ class Fused:
             for part, array in zip(self._split(self._x).values(), given.values()):
                 part[...] = array
             self.parameters = self._shaped(self._x)
-        self._arrays = [_aligned(size, dtype) for _ in form.arrays]
+        self._arrays = [_aligned(size, dtype, k) for k, _ in enumerate(form.arrays, 1)]
         for name, array in zip(form.arrays, self._arrays):
             if state is None:
                 array[...] = getattr(start, name)
@@ -115,9 +121,10 @@ class Fused:
                 for part, old in zip(self._split(array).values(), before[name].values()):
                     part[...] = old
         origin = start if state is None else state
-        self._t = origin.t
-        self._mu_product = getattr(origin, "mu_product", 1.0)
-        self._gradient = self._gradients = self._pool = None
+        # Python's own numbers, which adopt the precision of the arrays; NumPy's do not.
+        self._t = int(origin.t)
+        self._mu_product = float(getattr(origin, "mu_product", 1.0))
+        self._gradient = self._gradients = self._joined = self._pool = None
         self._prepare(form)
 
     @property
@@ -128,8 +135,8 @@ class Fused:
     def optimizer(self, optimizer):
         if type(optimizer) is not type(self._optimizer):
             raise ValueError(
-                f"optimizer must stay a {type(self._optimizer).__name__}, since the state is one's "
-                f"own; got {optimizer!r}"
+                f"optimizer must stay of the rule {type(self._optimizer).__name__}, to which the "
+                f"state belongs, got {optimizer!r}"
             )
         form_of(optimizer)
         self._optimizer = optimizer
@@ -137,9 +144,11 @@ class Fused:
     @property
     def gradients(self):
         if self._gradients is None:
-            self._gradient = _aligned(self._x.size, self._x.dtype)
+            self._gradient = self._beside(self._x)
             self._gradient[...] = 0
-            self._gradients = self._shaped(self._gradient)
+            views = self._shaped(self._gradient)
+            several = {dict: MappingProxyType, list: tuple}.get(type(views))
+            self._gradients = several(views) if several else views
         return self._gradients
 
     @property
@@ -176,6 +185,10 @@ class Fused:
             self._move(x, g, arrays, numbers)
         self._t, self._mu_product = t, mu_product
 
+    def _beside(self, x):
+        """A flat buffer for a gradient, at another place in a page than x and the state."""
+        return _aligned(x.size, x.dtype, len(self._arrays) + 1)
+
     def _prepare(self, form):
         self._form = form
         self._has_product = "mu_product" in self._optimizer.State._fields
@@ -196,10 +209,15 @@ class Fused:
             return [(self._x, self._gradient, self._arrays)]
         if type(gradients) is np.ndarray and self.parameters is self._like:
             return [(self._x, self._flat("gradients", gradients, self._like.shape), self._arrays)]
+        if self._join(gradients):
+            return [(self._x, self._joined, self._arrays)]
         given = _arrays("gradients", gradients)
-        if given.keys() != self._shapes.keys() or isinstance(gradients, Mapping) != isinstance(
-            self._like, Mapping
-        ):
+        if _kind(gradients) != _kind(self._like):
+            raise ValueError(
+                f"gradients must be {_kind(self._like)}, as the parameters are, got "
+                f"{_kind(gradients)}"
+            )
+        if given.keys() != self._shapes.keys():
             raise ValueError(
                 f"gradients must have the keys of the parameters, {list(self._shapes)}, "
                 f"got {list(given)}"
@@ -212,9 +230,38 @@ class Fused:
         for key in self._shapes:
             end = begin + flat[key].size
             x, arrays = whole
-            parts.append((x[begin:end], flat[key], [array[begin:end] for array in arrays]))
+            # The slope of x · y for x is y: it must not have moved before it is read.
+            g = flat[key].copy() if np.may_share_memory(flat[key], x) else flat[key]
+            parts.append((x[begin:end], g, [array[begin:end] for array in arrays]))
             begin = end
         return parts
+
+    def _join(self, gradients):
+        """Whether many small gradients were copied into one flat array, `_joined`.
+
+        They were not where anything about them is wrong: `_matched` says what.
+        """
+        if self._x.size >= WORTH_A_CALL * len(self._shapes):
+            return False
+        if not isinstance(gradients, Mapping | list | tuple):
+            return False
+        if _kind(gradients) != _kind(self._like):
+            return False
+        if isinstance(gradients, Mapping):
+            if gradients.keys() != self._shapes.keys():
+                return False
+            gradients = [gradients[key] for key in self._shapes]
+        arrays = list(gradients)
+        if (
+            not all(type(array) is np.ndarray for array in arrays)
+            or [array.shape for array in arrays] != list(self._shapes.values())
+            or {array.dtype for array in arrays} != {self._x.dtype}
+        ):
+            return False
+        if self._joined is None:
+            self._joined = self._beside(self._x)
+        np.concatenate(arrays, axis=None, out=self._joined)
+        return True
 
     def _flat(self, label, array, shape):
         if array.dtype != self._x.dtype:
@@ -226,7 +273,9 @@ class Fused:
                 f"{label} has shape {array.shape}, its parameters have shape {shape}: they must "
                 "be equal"
             )
-        return array if array.ndim == 1 and array.flags.c_contiguous else array.reshape(-1)
+        if array.ndim == 1 and array.flags.c_contiguous:
+            return array
+        return np.ascontiguousarray(array).reshape(-1)
 
     def _move(self, x, g, arrays, numbers):
         threads = min(self.threads, x.size // WORTH_A_THREAD)
@@ -240,8 +289,10 @@ class Fused:
         edges = [x.size * k // threads // line * line for k in range(threads)] + [x.size]
         slices = [slice(a, b) for a, b in pairwise(edges)]
         calls = [(x[s], g[s], *(array[s] for array in arrays), *numbers) for s in slices]
-        others = [self._pool.submit(self._kernel, *call) for call in calls[1:]]
+        others = []
         try:
+            for call in calls[1:]:
+                others.append(self._pool.submit(self._kernel, *call))
             self._kernel(*calls[0])
         finally:
             wait(others)  # an interrupt must not leave threads at work on x
@@ -266,6 +317,12 @@ class Fused:
         if isinstance(self._like, np.ndarray):
             return views[None]
         return views if isinstance(self._like, Mapping) else list(views.values())
+
+    def __reduce__(self):
+        # Copied and unpickled through the constructor: else the parameters and the flat
+        # buffer that the step moves would be copied apart, and be one memory no more.
+        make = partial(type(self), state=self.state, threads=self.threads, engine=self.engine)
+        return make, (self._optimizer, self.parameters)
 
     def __repr__(self):
         count = self._x.size
@@ -316,6 +373,12 @@ def _label(name, key):
     return name if key is None else f"{name}[{key!r}]"
 
 
+def _kind(value):
+    if isinstance(value, np.ndarray):
+        return "an array"
+    return "a dict" if isinstance(value, Mapping) else "a list"
+
+
 def _arrays(name, value):
     """An array, a list or a dict of arrays as a dict of arrays, checked; None for "alone"."""
     if isinstance(value, np.ndarray):
@@ -344,18 +407,26 @@ def _state_arrays(optimizer, form, state, parameters, given):
     """The arrays of a state that was handed in, by field and key, checked."""
     if not isinstance(state, optimizer.State):
         raise ValueError(
-            f"state must be a {optimizer.State.__name__}, as {type(optimizer).__name__} has it, "
+            f"state must be the {optimizer.State.__name__} of {type(optimizer).__name__}, "
             f"got {type(state).__name__}"
         )
+    check_whole("state.t", state.t, 0)
+    if np.ndim(getattr(state, "mu_product", 1.0)):
+        raise ValueError(f"state.mu_product must be a number, got {state.mu_product!r}")
     found = {}
     for name in form.arrays:
         field = getattr(state, name)
-        parts = (
-            {None: np.asarray(field)}
-            if isinstance(parameters, np.ndarray)
-            else (dict(field) if isinstance(field, Mapping) else dict(enumerate(field)))
-        )
-        shapes = {key: np.shape(part) for key, part in parts.items()}
+        try:
+            if isinstance(parameters, np.ndarray):
+                parts = {None: field}
+            else:
+                parts = dict(field) if isinstance(field, Mapping) else dict(enumerate(field))
+            parts = {key: np.asarray(part) for key, part in parts.items()}
+        except (TypeError, ValueError):  # nothing that has parts; a ragged list
+            parts = {None: np.asarray(None)}
+        if any(part.dtype.kind not in "iuf" for part in parts.values()):
+            raise ValueError(f"state.{name} must be made of real numbers, got {field!r}")
+        shapes = {key: part.shape for key, part in parts.items()}
         wanted = {key: array.shape for key, array in given.items()}
         if shapes != wanted:
             raise ValueError(
@@ -366,10 +437,15 @@ def _state_arrays(optimizer, form, state, parameters, given):
     return found
 
 
-def _aligned(size, dtype):
-    """An uninitialised flat array that begins at a whole line of the cache; NumPy's begin
-    at 16 bytes, which costs a tenth of the speed."""
+def _aligned(size, dtype, rank=0):
+    """An uninitialised flat array that begins at a whole line of the cache.
+
+    NumPy's begin at 16 bytes, and large ones all at the same place in a page.  The first
+    costs a tenth of the speed.  So does the second, on processors that compare the last
+    twelve bits of addresses: what is read from one array looks like what was just written to
+    another.  So buffers of different `rank` begin at different places.
+    """
     dtype = np.dtype(dtype)
-    raw = np.empty(size * dtype.itemsize + ALIGNMENT, np.uint8)
-    begin = -raw.ctypes.data % ALIGNMENT
+    raw = np.empty(size * dtype.itemsize + ALIGNMENT + rank * STAGGER, np.uint8)
+    begin = -raw.ctypes.data % ALIGNMENT + rank * STAGGER
     return raw[begin : begin + size * dtype.itemsize].view(dtype)
