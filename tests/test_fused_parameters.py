@@ -178,7 +178,7 @@ def test_a_gradient_may_be_other_parameters(name, engine, joined):
     whole = Fused(opt, np.concatenate([given["x"], given["y"][::-1]]), engine=engine)
     for _ in range(3):
         pure, state = opt.step(pure, {"x": pure["y"], "y": pure["x"]}, state)
-        fast.step({"x": fast.parameters["y"], "y": fast.parameters["x"]})
+        fast.step({"y": fast.parameters["x"], "x": fast.parameters["y"]})
         whole.step(whole.parameters[::-1])
     for key in ("x", "y"):
         np.testing.assert_allclose(fast.parameters[key], pure[key], rtol=1e-13)
@@ -426,6 +426,7 @@ ONE, SEVERAL = np.ones((2, 3)), {"a": np.ones(2), "b": np.ones((2, 2))}
         (SEVERAL, SEVERAL | {"b": None}, r"^gradients\['b'\] must be an array, .* got None"),
         (SEVERAL, {k: np.ones(2, np.float32) for k in "ab"}, r"^gradients\['a'\] must be of the"),
         (SEVERAL, SEVERAL | {"b": np.ones((2, 2), "f4")}, "^gradients must be of one precision"),
+        ([ONE], 1.0, "^gradients must be an array, or a list or dict of arrays, got 1.0"),
         ([ONE], {0: ONE}, "^gradients must be a list, as the parameters are, got a dict"),
         ([ONE, ONE], [ONE], r"^gradients must have the keys .* \[0, 1\], got \[0\]"),
     ],

@@ -219,7 +219,13 @@ def test_a_loss_that_overflows_on_the_way_counts_though_the_run_comes_back(surfa
 def test_a_loss_that_overflows_at_the_start_or_in_a_stretch_before_counts(compiled):
     starts = [[1.0, 1.0], [1e160, 1.0]]
     hold(bowl, SignDescent, starts, 60, learning_rate=[0.1, 1e160])
-    assert compiled[0] is not None
+    # The first of two terms is infinite, and one tiny step of a huge gradient mends it.
+    starts, rates = [[1e80, 0.0, 0.0], [0.5, 0.5, 0.5]], [2.5e-163, 0.0]
+    swept = sweep(rosenbrock, GradientDescent, starts, 1, engine="fused", learning_rate=rates)
+    assert np.isinf(swept.loss).tolist() == [[True, False], [True, False]]
+    assert np.isfinite(rosenbrock([1e64, 0.0, 0.0]))
+    hold(rosenbrock, GradientDescent, starts, 1, learning_rate=rates)
+    assert all(found is not None for found in compiled)
 
 
 @pytest.mark.parametrize(
