@@ -39,6 +39,9 @@ LARGE, MANY = 10_000_000, (200, 50)
 PRECISIONS = ("float32", "float64")
 ITEMS = 7  # a step reads x, g, m and v and writes x, m and v, at the least
 REPEATS = 3  # steps in a row, of which the least counts, where a step takes milliseconds
+# Seconds of steps before them.  Two threads that slept can share one core for the first fifty
+# milliseconds, until the system moves one; and memory comes to its speed in as many.
+WARM = 0.15
 TIMES_OF_THE_LIMIT = 4  # in one call, so that two threads need not wait for each other
 SMALL_REPEATS, SMALL_CALLS = 10, 100  # where it takes microseconds
 
@@ -184,7 +187,7 @@ def measurement(make, sizes, precision, threads):
     if sum(sizes) < LARGE:
         return lambda: least_of(step, SMALL_REPEATS, SMALL_CALLS, clock)
     parts = TIMES_OF_THE_LIMIT if make is limit else 1
-    return lambda: least_of(step, REPEATS, clock=clock) / parts
+    return lambda: least_of(step, REPEATS, clock=clock, warm=WARM) / parts
 
 
 # ------------------------------------------------------------------------ bytes

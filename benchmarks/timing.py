@@ -134,13 +134,18 @@ def clock_for(threads):
     return CPU_TIME if threads == 1 else time.perf_counter
 
 
-def least_of(step, repeats, calls=1, clock=CPU_TIME):
+def least_of(step, repeats, calls=1, clock=CPU_TIME, warm=0.0):
     """The least time of one call of `step`, over some repeats of so many calls.
 
-    The first call is not timed: what it needs may have left the caches.  What comes between
-    (interrupts, others in the caches) only ever adds, and so the least is what the step takes.
+    The first call is not timed, nor are those in the first `warm` seconds: what they need may
+    have left the caches, and memory and processor may have been slowed down to rest.  What
+    comes between (interrupts, others in the caches) only ever adds, and so the least is what
+    the step takes.
     """
+    end = time.perf_counter() + warm
     step()
+    while time.perf_counter() < end:
+        step()
     found = []
     for _ in range(repeats):
         begun = clock()

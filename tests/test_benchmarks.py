@@ -98,6 +98,17 @@ class TestMeasuring:
         assert least_of(step, repeats=3, calls=2, clock=lambda: now[0]) == (2 + 3) / 2
         assert len(calls) == 7
 
+    def test_what_comes_while_it_warms_up_is_not_timed(self, monkeypatch):
+        now, calls = [100.0], []
+        monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+
+        def step():
+            calls.append(now[0])
+            now[0] += 1 if len(calls) <= 4 else 3
+
+        assert least_of(step, 2, clock=lambda: now[0], warm=3.5) == 3
+        assert len(calls) == 4 + 2
+
     def test_one_thread_is_measured_by_the_processors_time_and_two_on_the_wall(self):
         assert timing.clock_for(2) is time.perf_counter
         if os.name != "nt":
