@@ -356,6 +356,10 @@ class TestImports:
         measure = imports.interpreter("import time; time.sleep(0.5)", "pass")
         assert 0 <= measure() < 0.3
 
+    def test_bytecode_is_written_whatever_the_environment_says(self, monkeypatch):
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        imports.interpreter("import sys", "assert not sys.dont_write_bytecode")()
+
     def test_a_failure_says_what_failed(self):
         with pytest.raises(RuntimeError, match=r"(?s)import nothing_at_all.*ModuleNotFoundError"):
             imports.interpreter("", "import nothing_at_all")()
