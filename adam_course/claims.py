@@ -40,12 +40,7 @@ class Claim:
         return f"✓ {self.sentence} [{self.tolerance}; {self.source}]"
 
     def _repr_html_(self):
-        return (
-            '<div class="claim"><span class="claim-mark" role="img" aria-label="holds">✓</span> '
-            f"{html.escape(self.sentence, quote=False)} "
-            f'<small class="claim-basis">{html.escape(self.tolerance, quote=False)}; '
-            f"{html.escape(self.source, quote=False)}</small></div>"
-        )
+        return _line("claim", "✓", "holds", self.sentence, f"{self.tolerance}; {self.source}")
 
 
 @dataclass(frozen=True)
@@ -60,12 +55,8 @@ class Contrast:
         return f"≠ {self.sentence} [said of {self.about}; measured here: {self.measured}]"
 
     def _repr_html_(self):
-        return (
-            '<div class="claim contrast"><span class="claim-mark" role="img" '
-            f'aria-label="differs here">≠</span> {html.escape(self.sentence, quote=False)} '
-            f'<small class="claim-basis">said of {html.escape(self.about, quote=False)}; '
-            f"measured here: {html.escape(str(self.measured), quote=False)}</small></div>"
-        )
+        basis = f"said of {self.about}; measured here: {self.measured}"
+        return _line("claim contrast", "≠", "differs here", self.sentence, basis)
 
 
 def claims_about(what, here):
@@ -270,6 +261,15 @@ def _rounded(value):
     if isinstance(value, float):
         return float(f"{value:.6g}") if math.isfinite(value) else str(value)
     return value
+
+
+def _line(kind, mark, meaning, sentence, basis):
+    """A claim as a page shows it."""
+    sentence, basis = html.escape(sentence, quote=False), html.escape(basis, quote=False)
+    return (
+        f'<div class="{kind}"><span class="claim-mark" role="img" aria-label="{meaning}">{mark}'
+        f'</span> {sentence} <small class="claim-basis">{basis}</small></div>'
+    )
 
 
 def _show(line):

@@ -117,12 +117,12 @@ class Optimizer:
             for key, g in gradients.items():
                 if not np.isfinite(g).all():
                     raise ValueError(
-                        f"{_label('gradient', key)} must be finite, got "
+                        f"{label_of('gradient', key)} must be finite, got "
                         f"{g[~np.isfinite(g)].flat[0]} in {_short(g)}; "
                         "pass allow_nonfinite=True to let it through"
                     )
         for key, leaf in leaves.items():
-            self._check_batch(_label("x", key), leaf)
+            self._check_batch(label_of("x", key), leaf)
         with np.errstate(all="ignore") if allow_nonfinite else np.errstate():
             moved = {key: self.update(leaves[key], gradients[key], states[key]) for key in leaves}
         return (
@@ -209,7 +209,8 @@ class Optimizer:
         )
 
 
-def _label(name, key):
+def label_of(name, key):
+    """What a message calls one array of several: name[key]; the name where it is alone."""
     return name if key is None else f"{name}[{key!r}]"
 
 
@@ -223,7 +224,7 @@ def _leaves(name, value):
     if isinstance(value, Mapping):
         if not value:
             raise ValueError(f"{name} must have at least one entry, got an empty dict")
-        return {key: _array(_label(name, key), leaf) for key, leaf in value.items()}
+        return {key: _array(label_of(name, key), leaf) for key, leaf in value.items()}
     return {None: _array(name, value)}
 
 
@@ -262,14 +263,14 @@ def _matching(name, value, x, leaves):
         raise ValueError(f"{name} has keys {list(value)}, x has keys {list(x)}: they must be equal")
     arrays = {}
     for key, leaf in leaves.items():
-        label = _label(name, key)
+        label = label_of(name, key)
         part = value if key is None else value[key]
         if isinstance(part, np.ndarray | np.generic) and part.dtype.kind in "iu":
             part = part.astype(leaf.dtype)  # whole numbers are fine as a gradient
         array = _array(label, part).astype(leaf.dtype, copy=False)
         if array.shape != leaf.shape:
             raise ValueError(
-                f"{label} has shape {array.shape}, {_label('x', key)} has shape {leaf.shape}: "
+                f"{label} has shape {array.shape}, {label_of('x', key)} has shape {leaf.shape}: "
                 "they must be equal"
             )
         arrays[key] = array

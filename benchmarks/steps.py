@@ -22,6 +22,7 @@ from adam_course import Adam
 from adam_course.fused import Fused
 from adam_course.fused.blocks import BLOCKS
 from adam_course.fused.coefficients import form_of
+from adam_course.fused.memory import aligned
 from benchmarks.timing import (
     clock_for,
     in_turn,
@@ -153,7 +154,9 @@ def limit(sizes, precision, threads):
                 v[i] += g[i]
 
     (x,), (g,) = numbers(sizes, precision)
-    arrays = [placed(a, k) for k, a in enumerate((x, g, np.zeros_like(x), np.zeros_like(x)))]
+    arrays = [aligned(x.size, x.dtype, rank) for rank in range(4)]
+    for array, numbers_of in zip(arrays, (x, g, 0, 0)):
+        array[...] = numbers_of
     parts = list(zip(*(np.array_split(array, threads) for array in arrays)))
     pool = ThreadPoolExecutor(threads)
 
@@ -164,20 +167,6 @@ def limit(sizes, precision, threads):
             list(pool.map(lambda part: move(*part, TIMES_OF_THE_LIMIT), parts))
 
     return step, lambda: [arrays[0]]
-
-
-def placed(array, rank):
-    """A copy that begins at a line of the cache, and elsewhere in a page than other ranks'.
-
-    NumPy's large arrays all begin 16 bytes into a page: each vector is then in two lines, and
-    a processor that looks at the last twelve bits alone takes a number of one array for one of
-    another that was just written.  That costs up to a fifth.
-    """
-    raw = np.empty(array.nbytes + 8192, np.uint8)
-    begin = -raw.ctypes.data % 4096 + rank * 1088
-    copy = raw[begin : begin + array.nbytes].view(array.dtype)
-    copy[...] = array
-    return copy
 
 
 def measurement(make, sizes, precision, threads):

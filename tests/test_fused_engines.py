@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from adam_course import OPTIMIZERS, Adam
-from adam_course.fused import Fused, optimizer
+from adam_course.fused import Fused, memory, optimizer
 
 every_rule = pytest.mark.parametrize("name", OPTIMIZERS)
 every_engine = pytest.mark.parametrize("engine", ["numba", "numpy"])
@@ -166,7 +166,7 @@ def test_the_arrays_begin_at_whole_lines_of_the_cache(name, dtype):
         arrays += [value for value in fast.state if isinstance(value, np.ndarray)]
         arrays += [value[0] for value in apart.state if isinstance(value, list)]
         assert all(array.ctypes.data % 64 == 0 for array in arrays)
-    assert optimizer.ALIGNMENT == 64
+    assert memory.ALIGNMENT == 64
 
 
 def offset(array):
@@ -182,10 +182,10 @@ def test_no_two_buffers_begin_at_one_place_in_a_page(dtype):
     # What is read from one would look like what was just written to another.
     fast = Fused(OPTIMIZERS["AMSGrad"](), [np.ones(9, dtype)])
     arrays = [fast.parameters[0], *(field[0] for field in fast.state[1:]), fast.gradients[0]]
-    places = [offset(array) // optimizer.STAGGER for array in arrays]
+    places = [offset(array) // memory.STAGGER for array in arrays]
     assert places == [0, 1, 2, 3, 4]
-    assert optimizer.STAGGER % optimizer.ALIGNMENT == 0
-    assert len({place * optimizer.STAGGER % 4096 for place in places}) == 5
+    assert memory.STAGGER % memory.ALIGNMENT == 0
+    assert len({place * memory.STAGGER % 4096 for place in places}) == 5
 
 
 @every_engine
@@ -223,7 +223,7 @@ class Watched:
 def test_each_thread_takes_a_slice_and_no_two_share_a_line_of_the_cache(
     engine, dtype, small_slices
 ):
-    x = optimizer._aligned(1003, dtype)
+    x = memory.aligned(1003, dtype)
     x[...] = np.arange(1003)
     fast = Fused(Adam(), x, engine=engine, threads=3)
     watched, g = Watched(fast), np.ones(1003, dtype)

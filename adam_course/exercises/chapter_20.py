@@ -6,6 +6,8 @@ import numpy as np
 
 from adam_course.exercises.checking import Exercise, Mistake
 from adam_course.exercises.wrong_adams import zoo_mistakes
+from adam_course.fused.blocks import adam
+from adam_course.fused.coefficients import form_of
 from adam_course.optimizers import Adam, AdamState
 
 RATE, BETA1, BETA2, EPSILON = 0.001, 0.9, 0.999, 1e-8
@@ -30,27 +32,15 @@ class _Counted(np.ndarray):
 
 def _numbers(t):
     """The factor and the epsilon that the corrections are folded into."""
-    unbias = math.sqrt(1 - BETA2**t)
-    return RATE * unbias / (1 - BETA1**t), EPSILON * unbias
+    rule = Adam(RATE, BETA1, BETA2, EPSILON)
+    return form_of(rule).coefficients(rule, t, 1.0)[-2:]
 
 
 def _folding(numbers=_numbers, after=None):
     """A step in twelve passes, given what `numbers(t)` makes of the corrections."""
 
     def step(x, g, m, v, t, s):
-        rate, epsilon = numbers(t)
-        m *= BETA1
-        np.multiply(g, 1 - BETA1, out=s)
-        m += s
-        v *= BETA2
-        np.multiply(g, g, out=s)
-        s *= 1 - BETA2
-        v += s
-        np.sqrt(v, out=s)
-        s += epsilon
-        np.divide(m, s, out=s)
-        s *= rate
-        x -= s
+        adam(x, g, m, v, BETA1, 1 - BETA1, BETA2, 1 - BETA2, *numbers(t), s)
         if after:
             after(g, m, v, t)
 

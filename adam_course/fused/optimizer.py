@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import accumulate, pairwise, starmap
 from types import MappingProxyType
 
 import numpy as np
@@ -13,14 +13,14 @@ import numpy as np
 from adam_course.checks import check_whole
 from adam_course.fused.blocks import BLOCK, BLOCKS
 from adam_course.fused.coefficients import form_of
-from adam_course.optimizer import Optimizer
+from adam_course.fused.containers import arrays_of, kind_of, state_arrays
+from adam_course.fused.memory import ALIGNMENT, aligned
+from adam_course.optimizer import Optimizer, label_of
 
 # Below this many parameters a thread costs more to wake than it saves.
 WORTH_A_THREAD = 150_000
 # Gradients of fewer numbers than this, on average, are sooner copied together than moved apart.
 WORTH_A_CALL = 8_000
-ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector a processor loads
-STAGGER = 17 * ALIGNMENT  # from one buffer to the next, within a page of memory
 
 
 class Fused:
@@ -88,7 +88,7 @@ class Fused:
         self.threads = int(threads)
         self.engine = _engine(engine)
         self._optimizer = optimizer
-        given = _arrays("parameters", parameters)
+        given = arrays_of("parameters", parameters)
         if isinstance(parameters, np.ndarray) and not (
             parameters.flags.c_contiguous and parameters.flags.writeable
         ):
@@ -99,21 +99,23 @@ class Fused:
             )
         self._shapes = {key: array.shape for key, array in given.items()}
         self._like = parameters
-        size = sum(array.size for array in given.values())
+        ends = list(accumulate((array.size for array in given.values()), initial=0))
+        self._slices = dict(zip(given, starmap(slice, pairwise(ends))))
+        size = ends[-1]
         dtype = next(iter(given.values())).dtype
         start = optimizer.start(np.zeros(1, dtype)) if state is None else None
         if state is not None:
-            before = _state_arrays(optimizer, form, state, parameters, given)
+            before = state_arrays(optimizer, form, state, parameters, given)
         # From here on nothing can fail.
         if isinstance(parameters, np.ndarray):
             self._x = parameters.reshape(-1)
             self.parameters = parameters
         else:
-            self._x = _aligned(size, dtype)
+            self._x = aligned(size, dtype)
             for part, array in zip(self._split(self._x).values(), given.values()):
                 part[...] = array
             self.parameters = self._shaped(self._x)
-        self._arrays = [_aligned(size, dtype, k) for k, _ in enumerate(form.arrays, 1)]
+        self._arrays = [aligned(size, dtype, k) for k, _ in enumerate(form.arrays, 1)]
         for name, array in zip(form.arrays, self._arrays):
             if state is None:
                 array[...] = getattr(start, name)
@@ -187,7 +189,7 @@ class Fused:
 
     def _beside(self, x):
         """A flat buffer for a gradient, at another place in a page than x and the state."""
-        return _aligned(x.size, x.dtype, len(self._arrays) + 1)
+        return aligned(x.size, x.dtype, len(self._arrays) + 1)
 
     def _prepare(self, form):
         self._form = form
@@ -202,7 +204,6 @@ class Fused:
 
     def _matched(self, gradients):
         """What is to be moved: triples of x, its gradient and its state, each flat."""
-        whole = self._x, self._arrays
         if gradients is None or gradients is self._gradients:
             if self._gradient is None:
                 raise ValueError("gradients must be given, as nothing was put into `gradients`")
@@ -211,11 +212,11 @@ class Fused:
             return [(self._x, self._flat("gradients", gradients, self._like.shape), self._arrays)]
         if self._join(gradients):
             return [(self._x, self._joined, self._arrays)]
-        given = _arrays("gradients", gradients)
-        if _kind(gradients) != _kind(self._like):
+        given = arrays_of("gradients", gradients)
+        if kind_of(gradients) != kind_of(self._like):
             raise ValueError(
-                f"gradients must be {_kind(self._like)}, as the parameters are, got "
-                f"{_kind(gradients)}"
+                f"gradients must be {kind_of(self._like)}, as the parameters are, got "
+                f"{kind_of(gradients)}"
             )
         if given.keys() != self._shapes.keys():
             raise ValueError(
@@ -223,17 +224,14 @@ class Fused:
                 f"got {list(given)}"
             )
         flat = {
-            key: self._flat(_label("gradients", key), array, self._shapes[key])
+            key: self._flat(label_of("gradients", key), array, self._shapes[key])
             for key, array in given.items()
         }
-        parts, begin = [], 0
-        for key in self._shapes:
-            end = begin + flat[key].size
-            x, arrays = whole
+        parts = []
+        for key, part in self._slices.items():
             # The slope of x · y for x is y: it must not have moved before it is read.
-            g = flat[key].copy() if np.may_share_memory(flat[key], x) else flat[key]
-            parts.append((x[begin:end], g, [array[begin:end] for array in arrays]))
-            begin = end
+            g = flat[key].copy() if np.may_share_memory(flat[key], self._x) else flat[key]
+            parts.append((self._x[part], g, [array[part] for array in self._arrays]))
         return parts
 
     def _join(self, gradients):
@@ -245,7 +243,7 @@ class Fused:
             return False
         if not isinstance(gradients, Mapping | list | tuple):
             return False
-        if _kind(gradients) != _kind(self._like):
+        if kind_of(gradients) != kind_of(self._like):
             return False
         if isinstance(gradients, Mapping):
             if gradients.keys() != self._shapes.keys():
@@ -301,12 +299,7 @@ class Fused:
 
     def _split(self, flat):
         """A flat buffer as views with the keys and shapes of the parameters."""
-        views, begin = {}, 0
-        for key, shape in self._shapes.items():
-            end = begin + int(np.prod(shape))
-            views[key] = flat[begin:end].reshape(shape)
-            begin = end
-        return views
+        return {key: flat[part].reshape(self._shapes[key]) for key, part in self._slices.items()}
 
     def _shaped(self, flat, writeable=True):
         """A flat buffer as views in the container that the parameters are in."""
@@ -338,7 +331,7 @@ class _Blocked:
     def __init__(self, rule, dtype, threads):
         self.rule = rule
         # A block for each thread, made now and not in the step.
-        self.scratch = [_aligned(BLOCK, dtype) for _ in range(threads)]
+        self.scratch = [aligned(BLOCK, dtype) for _ in range(threads)]
 
     def __call__(self, x, g, *rest):
         scratch = self.scratch.pop()  # atomic: no two threads get the same
@@ -367,85 +360,3 @@ def _engine(engine):
             stacklevel=3,
         )
     return engine or ("numba" if installed else "numpy")
-
-
-def _label(name, key):
-    return name if key is None else f"{name}[{key!r}]"
-
-
-def _kind(value):
-    if isinstance(value, np.ndarray):
-        return "an array"
-    return "a dict" if isinstance(value, Mapping) else "a list"
-
-
-def _arrays(name, value):
-    """An array, a list or a dict of arrays as a dict of arrays, checked; None for "alone"."""
-    if isinstance(value, np.ndarray):
-        arrays = {None: value}
-    elif isinstance(value, Mapping):
-        arrays = dict(value)
-    elif isinstance(value, list | tuple):
-        arrays = dict(enumerate(value))
-    else:
-        raise ValueError(f"{name} must be an array, or a list or dict of arrays, got {value!r}")
-    if not arrays:
-        raise ValueError(f"{name} must hold at least one array, got {value!r}")
-    for key, array in arrays.items():
-        label = _label(name, key)
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{label} must be an array, to be worked on in place, got {array!r}")
-        if array.dtype not in (np.float32, np.float64):
-            raise ValueError(f"{label} must be of float32 or float64, got {array.dtype}")
-    kinds = {array.dtype for array in arrays.values()}
-    if len(kinds) > 1:
-        raise ValueError(f"{name} must be of one precision, got {sorted(map(str, kinds))}")
-    return arrays
-
-
-def _state_arrays(optimizer, form, state, parameters, given):
-    """The arrays of a state that was handed in, by field and key, checked."""
-    if not isinstance(state, optimizer.State):
-        raise ValueError(
-            f"state must be the {optimizer.State.__name__} of {type(optimizer).__name__}, "
-            f"got {type(state).__name__}"
-        )
-    check_whole("state.t", state.t, 0)
-    if np.ndim(getattr(state, "mu_product", 1.0)):
-        raise ValueError(f"state.mu_product must be a number, got {state.mu_product!r}")
-    found = {}
-    for name in form.arrays:
-        field = getattr(state, name)
-        try:
-            if isinstance(parameters, np.ndarray):
-                parts = {None: field}
-            else:
-                parts = dict(field) if isinstance(field, Mapping) else dict(enumerate(field))
-            parts = {key: np.asarray(part) for key, part in parts.items()}
-        except (TypeError, ValueError):  # nothing that has parts; a ragged list
-            parts = {None: np.asarray(None)}
-        if any(part.dtype.kind not in "iuf" for part in parts.values()):
-            raise ValueError(f"state.{name} must be made of real numbers, got {field!r}")
-        shapes = {key: part.shape for key, part in parts.items()}
-        wanted = {key: array.shape for key, array in given.items()}
-        if shapes != wanted:
-            raise ValueError(
-                f"state.{name} must have the keys and shapes of the parameters, {wanted}, "
-                f"got {shapes}"
-            )
-        found[name] = {key: parts[key] for key in given}
-    return found
-
-
-def _aligned(size, dtype, rank=0):
-    """An uninitialised flat array that begins at a whole line of the cache.
-
-    NumPy's begin at 16 bytes, and large ones all at the same place in a page.  The first
-    costs a tenth of the speed.  So does the second, on processors that compare the last
-    twelve bits of addresses: what is read from one array looks like what was just written to
-    another.  So buffers of different `rank` begin at different places.
-    """
-    dtype = np.dtype(dtype)
-    raw = np.empty(size * dtype.itemsize + ALIGNMENT + rank * STAGGER, np.uint8)
-    begin = -raw.ctypes.data % ALIGNMENT + rank * STAGGER
-    return raw[begin : begin + size * dtype.itemsize].view(dtype)

@@ -236,6 +236,12 @@ def advance(rule, x, g, a, h, c, lanes):
 
 
 @_compiled
+def _ema(average, value, beta):
+    """One step of `averages.ema`, for one number."""
+    return beta * average + (1 - beta) * value
+
+
+@_compiled
 def _gradient_descent(x, g, h, lanes):
     # h: learning_rate
     for k in range(x.shape[0]):
@@ -286,7 +292,7 @@ def _rmsprop(x, g, a, h, lanes):
     # a: v;  h: learning_rate, beta2, epsilon
     for k in range(x.shape[0]):
         for i in range(lanes):
-            v = h[1, i] * a[0, k, i] + (1 - h[1, i]) * (g[k, i] * g[k, i])
+            v = _ema(a[0, k, i], g[k, i] * g[k, i], h[1, i])
             a[0, k, i] = v
             x[k, i] = x[k, i] - h[0, i] * g[k, i] / (np.sqrt(v) + h[2, i])
 
@@ -296,8 +302,8 @@ def _adam(x, g, a, h, c, lanes):
     # a: m, v;  h: learning_rate, beta1, beta2, epsilon;  c: 1 − β₁^t, 1 − β₂^t
     for k in range(x.shape[0]):
         for i in range(lanes):
-            m = h[1, i] * a[0, k, i] + (1 - h[1, i]) * g[k, i]
-            v = h[2, i] * a[1, k, i] + (1 - h[2, i]) * (g[k, i] * g[k, i])
+            m = _ema(a[0, k, i], g[k, i], h[1, i])
+            v = _ema(a[1, k, i], g[k, i] * g[k, i], h[2, i])
             a[0, k, i] = m
             a[1, k, i] = v
             root = np.sqrt(v / c[1, i])
@@ -317,8 +323,8 @@ def _amsgrad(x, g, a, h, c, lanes):
     # a: m, v, v_max;  h, c: as Adam's
     for k in range(x.shape[0]):
         for i in range(lanes):
-            m = h[1, i] * a[0, k, i] + (1 - h[1, i]) * g[k, i]
-            v = h[2, i] * a[1, k, i] + (1 - h[2, i]) * (g[k, i] * g[k, i])
+            m = _ema(a[0, k, i], g[k, i], h[1, i])
+            v = _ema(a[1, k, i], g[k, i] * g[k, i], h[2, i])
             v_max = np.maximum(a[2, k, i], v)
             a[0, k, i] = m
             a[1, k, i] = v
@@ -332,8 +338,8 @@ def _nadam(x, g, a, h, c, lanes):
     # a: m, v;  h: as Adam's;  c: what g and m are multiplied by, 1 − β₂^t
     for k in range(x.shape[0]):
         for i in range(lanes):
-            m = h[1, i] * a[0, k, i] + (1 - h[1, i]) * g[k, i]
-            v = h[2, i] * a[1, k, i] + (1 - h[2, i]) * (g[k, i] * g[k, i])
+            m = _ema(a[0, k, i], g[k, i], h[1, i])
+            v = _ema(a[1, k, i], g[k, i] * g[k, i], h[2, i])
             a[0, k, i] = m
             a[1, k, i] = v
             look_ahead = c[0, i] * g[k, i] + c[1, i] * m
@@ -346,8 +352,8 @@ def _radam(x, g, a, h, c, lanes):
     # a: m, v;  h: as Adam's;  c: r √(1 − β₂^t), 1 where r is 0, 1 − β₁^t
     for k in range(x.shape[0]):
         for i in range(lanes):
-            m = h[1, i] * a[0, k, i] + (1 - h[1, i]) * g[k, i]
-            v = h[2, i] * a[1, k, i] + (1 - h[2, i]) * (g[k, i] * g[k, i])
+            m = _ema(a[0, k, i], g[k, i], h[1, i])
+            v = _ema(a[1, k, i], g[k, i] * g[k, i], h[2, i])
             a[0, k, i] = m
             a[1, k, i] = v
             adapted = c[0, i] / (np.sqrt(v) + h[3, i])
@@ -359,7 +365,7 @@ def _adamax(x, g, a, h, c, lanes):
     # a: m, u;  h: learning_rate, beta1, beta2, epsilon;  c: 1 − β₁^t
     for k in range(x.shape[0]):
         for i in range(lanes):
-            m = h[1, i] * a[0, k, i] + (1 - h[1, i]) * g[k, i]
+            m = _ema(a[0, k, i], g[k, i], h[1, i])
             u = np.maximum(h[2, i] * a[1, k, i], np.abs(g[k, i]) + h[3, i])
             a[0, k, i] = m
             a[1, k, i] = u

@@ -15,11 +15,7 @@ LETTERS = {
     "alpha": "α", "beta": "β", "varepsilon": "ε", "epsilon": "ε", "kappa": "κ", "mu": "μ",
     "hat": "", "sqrt": "√", "times": "×", "cdot": "·",
 }  # fmt: skip
-CARD = {
-    "line_color": "#0072B2",
-    # Drawn by the book itself; a card has room for one sentence.
-    "description_max_length": 150,
-}
+CARD = {"line_color": "#0072B2", "description_max_length": 150}
 
 
 def find_address(environment):

@@ -41,15 +41,6 @@ def test_what_scrolls_sideways_is_reached_by_keyboard_only_where_it_does(visit, 
     page.wait_for_function(f"() => ({reached})() < 3")
 
 
-@pytest.mark.parametrize("name", ["book/index.html", "book/04_hyperparameters.html"])
-def test_twice_as_large_on_a_narrow_screen_nothing_is_cut_off(visit, served, name):
-    # 200 % of a screen of 640 is one of 320.
-    page = visit(f"{served}/{name}", width=320).page
-    page.wait_for_load_state("networkidle")
-    room = page.evaluate("() => document.documentElement.clientWidth")
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= room
-
-
 def test_the_first_key_leads_past_the_navigation(visit, served):
     page = visit(f"{served}/book/02_algorithm.html").page
     page.keyboard.press("Tab")
