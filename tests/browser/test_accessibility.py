@@ -15,7 +15,7 @@ LOOKS = [pytest.param(1280, False, id="wide, light"), pytest.param(390, True, id
 def test_axe_finds_nothing(visit, served, name, width, dark):
     page = visit(f"{served}/{name}", width=width, dark=dark).page
     page.wait_for_load_state("networkidle")
-    results = Axe().run(page)
+    results = Axe().run(page, options={"resultTypes": ["violations"]})  # the others in short
     assert results.violations_count == 0, results.generate_report()
     assert len(results.response["passes"]) > 15
 
