@@ -69,22 +69,25 @@ def check(name, value):
     Traceback (most recent call last):
     ValueError: beta1 must be in [0, 1), got 1.0
     """
-    low, high = DOMAINS[name]
-    domain = f"finite and at least {low}" if high == np.inf else f"in [{low}, {high})"
-    refusal = f"{name} must be {domain}, got {value!r}"
     try:
         numbers = np.asarray(value)
     except ValueError:  # a ragged list
-        raise ValueError(refusal) from None
+        raise ValueError(_refusal(name, value)) from None
     if numbers.dtype.kind not in "iuf" or numbers.size == 0:
-        raise ValueError(refusal)
+        raise ValueError(_refusal(name, value))
     numbers = numbers.astype(float)  # a copy: the caller may go on using theirs
+    low, high = DOMAINS[name]
     allowed = np.isfinite(numbers) & (numbers >= low) & (numbers < high)
     if not allowed.all():
-        if numbers.ndim:
-            refusal += f": {numbers[~allowed][0]} is not"
-        raise ValueError(refusal)
+        which = f": {numbers[~allowed][0]} is not" if numbers.ndim else ""
+        raise ValueError(_refusal(name, value) + which)
     if numbers.ndim == 0:
         return float(numbers)
     numbers.flags.writeable = False
     return numbers.view(WeakArray)
+
+
+def _refusal(name, value):
+    low, high = DOMAINS[name]
+    domain = f"finite and at least {low}" if high == np.inf else f"in [{low}, {high})"
+    return f"{name} must be {domain}, got {value!r}"  # to write thousands of numbers takes long

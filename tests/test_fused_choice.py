@@ -154,7 +154,8 @@ def square(x):
 )
 def test_what_the_compiled_engine_cannot_do_is_refused_by_name(arguments, match, monkeypatch):
     # Nothing may have been run: the compiled code does not look where its arrays end.
-    monkeypatch.setattr(side_by_side, "stretch", None)
+    monkeypatch.setattr(side_by_side, "in_the_plane", None)
+    monkeypatch.setattr(side_by_side, "anywhere", None)
     known = {"objective": beale, "engine": "fused", "steps": 5, "learning_rate": [0.1, 0.2]}
     with pytest.raises(ValueError, match=match):
         sweep(**known | arguments)

@@ -29,6 +29,7 @@ from adam_course import (
     saddle,
     sweep,
 )
+from adam_course.averages import power
 from adam_course.fused import side_by_side, sweeps
 
 every_rule = pytest.mark.parametrize("name", OPTIMIZERS)
@@ -96,6 +97,9 @@ SURFACES = {
 }
 
 
+PLANAR = [name for name in SURFACES if " in " not in name]
+
+
 def test_every_rule_and_every_landscape_is_among_them():
     assert set(GRIDS) == set(OPTIMIZERS)
     assert set(LANDSCAPES) <= set(SURFACES)
@@ -107,15 +111,58 @@ def test_every_rule_and_every_landscape_is_among_them():
         assert swept <= {"epsilon", "beta1", "beta2"}, "all that is the rule's own is swept"
 
 
+@pytest.fixture
+def loops(monkeypatch):
+    """Which of the two loops were asked for."""
+    asked = set()
+
+    def watch(name, loop):
+        def told(*codes):
+            asked.add(name)
+            return loop(*codes)
+
+        monkeypatch.setattr(side_by_side, name, told)
+
+    for name in ("in_the_plane", "anywhere"):
+        watch(name, getattr(side_by_side, name))
+    return asked
+
+
 @every_rule
 @pytest.mark.parametrize("surface", SURFACES)
-def test_a_sweep_is_the_array_forms_bit_for_bit(surface, name, compiled):
+def test_a_sweep_is_the_array_forms_bit_for_bit(surface, name, compiled, loops, monkeypatch):
+    monkeypatch.setattr(sweeps, "ENOUGH_ALIKE", math.inf)
     landscape = SURFACES[surface]
     starts = starts_on(landscape, surface, 4)
     came_through = hold(landscape, OPTIMIZERS[name], starts, **GRIDS[name])
     assert compiled[0] is not None, "through the compiled engine"
+    assert loops == {"anywhere"}
     settings = math.prod(len(values) for values in GRIDS[name].values())
     assert came_through > settings / 3, "enough of them show something"
+
+
+# Each pair is compiled anew, for half a second: every rule meets two landscapes, every
+# landscape three rules.
+PAIRS = [
+    (surface, name)
+    for surface in PLANAR
+    for name in OPTIMIZERS
+    if surface in ("rosenbrock", "turned") or name in ("Adam", "AdaGrad", "SignDescent")
+]
+
+
+@pytest.mark.parametrize(("surface", "name"), PAIRS)
+def test_so_it_is_where_landscape_and_rule_share_a_loop(
+    surface, name, compiled, loops, monkeypatch
+):
+    monkeypatch.setattr(sweeps, "ENOUGH_ALIKE", 1)
+    landscape = SURFACES[surface]
+    starts = starts_on(landscape, surface, 1)
+    came_through = hold(landscape, OPTIMIZERS[name], starts, **GRIDS[name])
+    assert compiled[0] is not None, "through the compiled engine"
+    assert loops == {"in_the_plane"}
+    settings = math.prod(len(values) for values in GRIDS[name].values())
+    assert came_through > settings / 12, "enough of them show something"
 
 
 @every_rule
@@ -130,7 +177,7 @@ def test_many_steps_and_the_landscapes_own_start_change_nothing_in_that(name, co
 
 
 # Around what goes side by side at once, and what is enough to be taken by itself.
-EDGES = [side_by_side.ENOUGH_ALIKE, side_by_side.LANES, 2 * side_by_side.LANES]
+EDGES = [sweeps.ENOUGH_ALIKE, side_by_side.LANES, 2 * side_by_side.LANES]
 EDGES = [1, 2, *(edge + k for edge in EDGES for k in (-1, 0, 1))]
 
 
@@ -334,19 +381,36 @@ def test_ctrl_c_after_the_last_stretch_has_interrupted_nothing(bars, monkeypatch
     same(swept, sweep(rosenbrock, steps=120, engine="array", **MANY))
 
 
-@pytest.mark.parametrize("inside", [0, 1, 23])
-def test_ctrl_c_within_a_stretch_returns_the_steps_that_the_runs_have_taken(inside, monkeypatch):
-    stretch, calls = side_by_side.stretch, []
+def interrupt(monkeypatch, loop, call, inside):
+    """Have the loop interrupted in that call of it, after so many steps of the stretch."""
+    make, calls = getattr(side_by_side, loop), []
 
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == 2:  # compiled code puts the runs and the clock forward together
-            *others, by_step, group, trouble, clock = arguments
-            stretch(*others, np.ascontiguousarray(by_step[:, :inside]), group, trouble, clock)
+    def interrupted_one(*codes):
+        stretch = make(*codes)
+
+        def interrupted(*arguments):
+            calls.append(arguments)
+            if len(calls) != call:
+                return stretch(*arguments)
+            # Compiled code puts the runs and the clock forward together.
+            *others, numbers, group, trouble, constants = arguments
+            some = np.ascontiguousarray(numbers[..., :inside])
+            stretch(*others, some, group, trouble, constants)
             raise KeyboardInterrupt
-        stretch(*arguments)
 
-    monkeypatch.setattr(side_by_side, "stretch", interrupted)
+        return interrupted
+
+    monkeypatch.setattr(side_by_side, loop, interrupted_one)
+    return calls
+
+
+@pytest.mark.parametrize("loop", ["in_the_plane", "anywhere"])
+@pytest.mark.parametrize("inside", [0, 1, 23])
+def test_ctrl_c_within_a_stretch_returns_the_steps_that_the_runs_have_taken(
+    inside, loop, monkeypatch
+):
+    monkeypatch.setattr(sweeps, "ENOUGH_ALIKE", 70 if loop == "in_the_plane" else 71)
+    calls = interrupt(monkeypatch, loop, call=2, inside=inside)
     swept = sweep(rosenbrock, steps=120, engine="fused", **MANY)
     assert len(calls) == 2
     assert swept.steps == 50 + inside
@@ -356,10 +420,20 @@ def test_ctrl_c_within_a_stretch_returns_the_steps_that_the_runs_have_taken(insi
 
 
 def test_ctrl_c_before_the_first_step_returns_the_start(monkeypatch):
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(side_by_side, "stretch", interrupted)
+    interrupt(monkeypatch, "in_the_plane", call=1, inside=0)
     swept = sweep(rosenbrock, steps=120, engine="fused", **MANY)
     assert (swept.steps, swept.stopped) == (0, "interrupted at step 1")
     assert (swept.loss == rosenbrock(rosenbrock.start)).all()
+
+
+# -------------------------------------------------------------------------- powers
+
+
+@given(
+    beta=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=5),
+    first=st.integers(1, 10**6),
+)
+def test_compiled_powers_are_pythons_to_the_last_bit(beta, first):
+    t = np.arange(first, first + 60)
+    beta = np.array(beta)[:, None]
+    assert sweeps._powers(beta, t).tobytes() == power(beta, t).tobytes()

@@ -193,7 +193,7 @@ ARROWS = {
         "optimizer",
     },
     "fused.side_by_side": set(),
-    "fused.sweeps": {"averages", "fused.side_by_side", "landscapes", "optimizer", "optimizers"},
+    "fused.sweeps": {"fused.side_by_side", "landscapes", "optimizer", "optimizers"},
     "styles": {"optimizers"},
     "zoo": {"averages", "descent", "optimizers"},
     "plotting": {"styles", "landscapes", "descent", "scales", "tuning"},
