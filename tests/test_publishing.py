@@ -1,11 +1,13 @@
 """What makes the course public: the buttons, Binder, Colab's branch, the workflows."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ import yaml
 from bs4 import BeautifulSoup, SoupStrainer
 from built import HTML, ROOT
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from sphinx_book_theme.header_buttons.launch import add_launch_buttons
 
@@ -359,7 +362,44 @@ class TestBinder:
         assert torch.startswith("uv pip install")
         assert f"--python {tmp_path}/python" in torch
         assert torch.endswith("--torch-backend cpu --constraint requirements.txt torch")
-        assert rest.endswith("--no-build-isolation --editable .[notebooks]")
+        assert rest.endswith("--no-build-isolation --editable .[notebooks,fast]")
+
+    def test_installs_all_that_the_notebooks_import(self):
+        script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
+        extras = re.search(r"--editable '\.\[([\w,]+)\]'", script)[1].split(",")
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        wanted = list(project["dependencies"])
+        wanted += [line for extra in extras for line in project["optional-dependencies"][extra]]
+        named = {canonicalize_name(Requirement(line).name) for line in wanted}
+        # The kernel, which comes with JupyterLab, is IPython.
+        named |= {"ipython", "ipykernel"}
+        own = {*sys.stdlib_module_names, project["name"]}
+        provided = packages_distributions()
+        missing = {
+            (path.stem, module)
+            for path in chapters()
+            for module in imported(path)
+            if module not in own
+            and not named & {canonicalize_name(name) for name in provided[module]}
+        }
+        assert missing == set()
+
+
+def imported(path):
+    """The modules that a notebook imports, by their first names."""
+    found = set()
+    for cell in nbformat.read(path, 4).cells:
+        if cell.cell_type != "code":
+            continue
+        code = "\n".join(
+            line for line in cell.source.split("\n") if not line.startswith(("%", "!"))
+        )
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module.partition(".")[0])
+    return found
 
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -4,10 +4,10 @@ In FOLDER, which must not exist, it makes a clean environment, installs what Bin
 has before it looks at a repository (in the versions that repo2docker names, from pip
 instead of conda), runs `binder/postBuild` in a copy of this repository, starts JupyterLab
 through `binder/start` and asks it for a chapter, and runs every notebook.  It takes a
-gigabyte and many minutes, so it is no part of the tests.
+gigabyte and many minutes; the tests do the same as far as chapter 1, in a browser.
 
-With --torch, torch comes from pip beforehand: for a machine that reaches an index for pip,
-but not the place where uv finds torch's CPU builds.
+On a machine that reaches an index for pip, but not the place where uv finds torch's CPU
+builds, torch comes from pip beforehand.
 """
 
 import argparse
@@ -81,64 +81,100 @@ def ask(address, seconds=60):
         time.sleep(0.5)
 
 
-def try_server(run, port):
-    """Start JupyterLab as Binder does; ask for a chapter and for the widgets' extensions."""
-    server = run(
-        *("binder/start", "jupyter-lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
-        *(f"--port={port}", f"--IdentityProvider.token={TOKEN}"),
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        popen=True,
-    )
-    try:
-        home = f"http://127.0.0.1:{port}"
-        status, page = ask(f"{home}/lab/tree/book/01_introduction.ipynb")
-        told = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
-        loaded = [extension["name"] for extension in told["federated_extensions"]]
-        missing = [name for name in EXTENSIONS if name not in loaded]
-        print(f"lab/tree/book/01_introduction.ipynb: {status}; extensions missing: {missing}")
-        status, _ = ask(f"{home}/api/contents/book/01_introduction.ipynb?content=0")
-        print(f"the notebook's contents: {status}")
-        return not missing
-    finally:
-        server.terminate()
-        server.wait(30)
+class Place:
+    """A copy of the repository, and a clean environment in which Binder's steps are done."""
+
+    def __init__(self, folder):
+        self.repository, self.environment = folder / "repository", folder / "environment"
+        outside = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTHON", "VIRTUAL_ENV", "JUPYTER"))
+        }
+        path = f"{self.environment / 'bin'}{os.pathsep}{outside['PATH']}"
+        self.env = outside | {"PATH": path}
+
+    def run(self, *command, popen=False, **options):
+        """Run a command in the repository, with the environment's programs first."""
+        start = subprocess.Popen if popen else subprocess.run
+        return start(command, cwd=self.repository, env=self.env, **options)
+
+    def must(self, *command, **options):
+        """Run a command that has to succeed, and say how long it took."""
+        began = time.monotonic()
+        run = self.run(*command, **options)
+        spent = time.monotonic() - began
+        print(f"{' '.join(map(str, command))[:90]}: {spent:.0f} s, exit {run.returncode}")
+        if run.returncode:
+            raise RuntimeError(f"{command} failed:\n{run.stdout or ''}{run.stderr or ''}")
+
+    def reaches_torch(self):
+        """Whether uv finds torch's CPU build from here."""
+        asked = self.run(
+            *("uv", "pip", "install", "--dry-run", "--no-config", "--torch-backend", "cpu"),
+            *("--python", self.environment / "bin" / "python"),
+            *("--constraint", "requirements.txt", "torch"),
+            capture_output=True,
+        )
+        return asked.returncode == 0
+
+    def prepare(self, **options):
+        """Make the environment, with what Binder's image has, and run `binder/postBuild`."""
+        copy_repository(self.repository)
+        venv.create(self.environment, with_pip=True)
+        self.must("pip", "install", "--quiet", *image_packages("3.11"), **options)
+        self.must(
+            *("pip", "install", "--quiet", "--constraint", "requirements.txt", "uv"), **options
+        )
+        if not self.reaches_torch():
+            self.must(
+                *("pip", "install", "--quiet", "--constraint", "requirements.txt", "torch"),
+                **options,
+            )
+        self.must("binder/postBuild", **options)
+
+    def serve(self, port, *more, **options):
+        """JupyterLab, started as Binder does."""
+        return self.run(
+            *("binder/start", "jupyter-lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+            *(f"--port={port}", f"--IdentityProvider.token={TOKEN}"),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            *more,
+            popen=True,
+            **options,
+        )
+
+
+def has_extensions(home):
+    """Ask the server for a chapter, and whether it has the widgets' extensions."""
+    status, page = ask(f"{home}/lab/tree/book/01_introduction.ipynb")
+    told = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.S)[1])
+    loaded = [extension["name"] for extension in told["federated_extensions"]]
+    missing = [name for name in EXTENSIONS if name not in loaded]
+    print(f"lab/tree/book/01_introduction.ipynb: {status}; extensions missing: {missing}")
+    return not missing
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--torch", action="store_true", help="torch from pip, beforehand")
     parser.add_argument("--port", type=int, default=8899)
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir()
-    repository, environment = folder / "repository", folder / "environment"
-    copy_repository(repository)
-    venv.create(environment, with_pip=True)
-    outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    outside["PATH"] = f"{environment / 'bin'}{os.pathsep}{outside['PATH']}"
-
-    def run(*command, popen=False):
-        start = subprocess.Popen if popen else subprocess.run
-        return start(command, cwd=repository, env=outside)
-
-    def must(*command):
-        began = time.monotonic()
-        code = run(*command).returncode
-        print(f"{' '.join(map(str, command))[:90]}: {time.monotonic() - began:.0f} s, exit {code}")
-        if code:
-            sys.exit(code)
-
-    must("pip", "install", "--quiet", *image_packages("3.11"))
-    if arguments.torch:
-        must("pip", "install", "--quiet", "--constraint", "requirements.txt", "torch")
-    must("binder/postBuild")
-    must("binder/start", "python", "-c", "import os; print(os.environ['OMP_NUM_THREADS'])")
-    must("python", "-c", "import adam_course; print(adam_course.__file__)")
-    failed = [] if try_server(run, arguments.port) else ["the server"]
+    place = Place(folder)
+    place.prepare()
+    place.must("binder/start", "python", "-c", "import os; print(os.environ['OMP_NUM_THREADS'])")
+    place.must("python", "-c", "import adam_course; print(adam_course.__file__)")
+    server = place.serve(arguments.port)
+    try:
+        failed = [] if has_extensions(f"http://127.0.0.1:{arguments.port}") else ["the server"]
+    finally:
+        server.terminate()
+        server.wait(30)
     for path in chapters():
         began = time.monotonic()
-        code = run("binder/start", "jupyter", "execute", path.relative_to(ROOT)).returncode
+        code = place.run("binder/start", "jupyter", "execute", path.relative_to(ROOT)).returncode
         print(f"{path.stem}: {time.monotonic() - began:.0f} s, exit {code}", flush=True)
         failed += [path.stem] * (code != 0)
     print("failed:", ", ".join(failed) or "nothing")
