@@ -19,7 +19,7 @@ FRAME := $(shell find book/_ext book/_static $(wildcard adam_course/widgets) -ty
 # Which repository and branch this is: the pages have buttons that lead there.
 ORIGIN := $(wildcard .git/config .git/HEAD)
 
-.PHONY: help cpu book test lint lab serve notebooks lock clean
+.PHONY: help cpu book zip pdf test lint lab serve notebooks lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -56,6 +56,12 @@ $(BUILT): _build/.frame $(PAGES) $(ORIGIN)
 
 book: $(BUILT)  ## build the book to _build/html, warnings being errors
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
+
+zip: $(BUILT)  ## the book as one file to take along: _build/adam_course.zip
+	@$(BIN)/python tools/offline_zip.py
+
+pdf: $(BUILT)  ## the book on paper, with the solutions: _build/adam_course.pdf (needs Chromium)
+	@$(BIN)/python tools/pdf.py
 
 # A page shows 80 columns of code before it has to be scrolled.
 lint: $(READY)  ## style of the Python code

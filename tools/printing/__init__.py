@@ -1,0 +1,1 @@
+"""The book on paper: `manuscript` joins the built pages, `press` prints them."""
