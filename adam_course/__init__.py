@@ -43,7 +43,7 @@ from adam_course.races import Race, race
 from adam_course.sparse import SparseLogistic, SparseQuadratic
 from adam_course.tuning import AdamTuner, Sweep, Tuning, sweep
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 # Names that need more than NumPy, and the module each is loaded from on first use.
 _LAZY = {

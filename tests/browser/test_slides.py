@@ -173,7 +173,7 @@ class TestInABrowser:
         where = "() => [deck.getIndices().h, deck.getIndices().v].join()"
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")
-        assert page.evaluate(where) == "1,1"
+        assert page.evaluate(where) == "2,0"
         page.keyboard.press("ArrowLeft")
         assert page.evaluate(where) == "1,0"
         place = page.evaluate(
